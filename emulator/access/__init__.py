@@ -1,0 +1,1 @@
+"""Who is calling, and may they: identities and pure policy evaluation. A leaf room."""

@@ -1,0 +1,1 @@
+"""The policy language: documents become typed records, and records answer requests. Pure."""

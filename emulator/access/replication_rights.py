@@ -1,0 +1,200 @@
+"""What a sync role may do at the two ends of a rule. Pure.
+
+In its own account a role needs its own policies alone, and bucket policies are not asked; on a
+bucket of another account it needs that bucket's policy, because a RAM policy reaches only the
+resources of its own account (OSS, replication permissions; documented). A Deny of the role's own
+policies counts at both ends (OSS, diagnosis of replication across accounts; documented).
+"""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+from emulator.access.identity import Principal
+from emulator.access.policy.conditions import EMPTY_CONTEXT, Context
+from emulator.access.policy.evaluate import IMPLICIT_DENY, Evaluation, Outcome
+from emulator.access.policy.match import compile_patterns, split_resource
+from emulator.access.policy.prepared import PreparedEvaluation, prepare
+from emulator.access.policy.records import NamedPolicy, StatementRef
+from emulator.access.trust import assumed_role_arn
+
+
+class OwnBucketPolicies(enum.StrEnum):
+    """What bucket policies mean to a role in its own account; sources disagree."""
+
+    IGNORE = "ignore"
+    DENY_WINS = "deny-wins"
+
+
+class RightReason(enum.Enum):
+    """What decided about a right of a sync role."""
+
+    ROLE_ALLOWS = "a policy of the role allows it"
+    BUCKET_POLICY_ALLOWS = "the bucket policy allows it"
+    ROLE_DENIES = "a policy of the role denies it"
+    BUCKET_POLICY_DENIES = "the bucket policy denies it"
+    ROLE_LACKS = "no policy of the role allows it"
+    BUCKET_POLICY_LACKS = "the bucket policy does not allow it"
+
+
+class RightDecision(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """The answer; of a refusal also what was asked, why it was refused and what would mend it.
+
+    ``missing`` is the right as a person writes it: ``{action} on {resource}``.
+    """
+
+    allowed: bool
+    reason: RightReason
+    statement: StatementRef | None = None
+    action: str = ""
+    resource: str = ""
+    missing: str = ""
+    message: str = ""
+    remedy: str = ""
+
+
+class BucketEnd(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """The bucket at one end of a rule; ``policy`` carries the bucket's name."""
+
+    name: str
+    owner_uid: str
+    policy: NamedPolicy | None = None
+
+    def resource(self, key: str = "") -> str:
+        """The resource name of the bucket, or of one object in it."""
+        relative = f"{self.name}/{key}" if key else self.name
+        return f"acs:oss:*:{self.owner_uid}:{relative}"
+
+
+_ROLE_ALLOWS = RightDecision(allowed=True, reason=RightReason.ROLE_ALLOWS)
+_BUCKET_POLICY_ALLOWS = RightDecision(allowed=True, reason=RightReason.BUCKET_POLICY_ALLOWS)
+
+
+class PreparedRight:
+    """One action of one role at one bucket, asked for object after object.
+
+    An allowed answer is one shared record without its statement: it is given thousands of times
+    and looked at never.
+    """
+
+    __slots__ = ("_action", "_bucket", "_by_bucket", "_by_role", "_foreign", "_role")
+
+    def __init__(
+        self,
+        role: Principal,
+        action: str,
+        bucket: BucketEnd,
+        by_role: PreparedEvaluation,
+        by_bucket: PreparedEvaluation | None,
+    ) -> None:
+        self._role = role
+        self._action = action
+        self._bucket = bucket
+        self._by_role = by_role
+        self._by_bucket = by_bucket
+        self._foreign = bucket.owner_uid != role.account_uid
+
+    @property
+    def condition_keys(self) -> frozenset[str]:
+        """The condition keys the answers depend on."""
+        keys = self._by_role.condition_keys
+        return keys | self._by_bucket.condition_keys if self._by_bucket else keys
+
+    def decide(self, resource: str) -> RightDecision:
+        """The decision for one resource, see ``BucketEnd.resource``."""
+        by_role = self._by_role.decide(resource)
+        by_bucket = self._by_bucket.decide(resource) if self._by_bucket else IMPLICIT_DENY
+        if by_role.effect is Outcome.EXPLICIT_DENY:
+            return self._refused(RightReason.ROLE_DENIES, resource, by_role)
+        if by_bucket.effect is Outcome.EXPLICIT_DENY:
+            return self._refused(RightReason.BUCKET_POLICY_DENIES, resource, by_bucket)
+        if self._foreign:
+            if by_bucket.effect is Outcome.ALLOW:
+                return _BUCKET_POLICY_ALLOWS
+            return self._refused(RightReason.BUCKET_POLICY_LACKS, resource, by_bucket)
+        if by_role.effect is Outcome.ALLOW:
+            return _ROLE_ALLOWS
+        return self._refused(RightReason.ROLE_LACKS, resource, by_role)
+
+    def _refused(self, reason: RightReason, resource: str, said: Evaluation) -> RightDecision:
+        missing = f"{self._action} on {resource}"
+        return RightDecision(
+            allowed=False,
+            reason=reason,
+            statement=said.statement,
+            action=self._action,
+            resource=resource,
+            missing=missing,
+            message=f"{missing}: {reason.value}",
+            remedy=self._remedy(reason, resource, said),
+        )
+
+    def _remedy(self, reason: RightReason, resource: str, said: Evaluation) -> str:
+        if said.statement is not None:
+            return f"Remove or narrow {said.statement.describe()}."
+        wanted = f"{self._action} on {_as_pattern(resource)}"
+        if reason is RightReason.ROLE_LACKS:
+            return f"Add {wanted} to a policy of the role {self._role.name}."
+        arn = assumed_role_arn(self._role.account_uid, self._role.name, "*")
+        if _written_in_other_case(self._bucket.policy, self._role.caller.role):
+            return (
+                f"Write the role's name in lower case in the bucket policy of "
+                f"{self._bucket.name}: Principal {arn}."
+            )
+        return f"Add {wanted} to the bucket policy of {self._bucket.name} with Principal {arn}."
+
+
+def prepare_right(
+    role: Principal,
+    action: str,
+    bucket: BucketEnd,
+    context: Context = EMPTY_CONTEXT,
+    own_bucket_policies: OwnBucketPolicies = OwnBucketPolicies.IGNORE,
+) -> PreparedRight:
+    """Settle everything but the object for one (role, action, bucket)."""
+    by_role = prepare(role.identity_policies, action, context)
+    asked = bucket.owner_uid != role.account_uid or (
+        own_bucket_policies is OwnBucketPolicies.DENY_WINS
+    )
+    by_bucket = None
+    if asked and bucket.policy is not None:
+        by_bucket = prepare((bucket.policy,), action, context, role.caller)
+    return PreparedRight(role, action, bucket, by_role, by_bucket)
+
+
+def replication_right(
+    role: Principal,
+    action: str,
+    bucket: BucketEnd,
+    key: str = "",
+    own_bucket_policies: OwnBucketPolicies = OwnBucketPolicies.IGNORE,
+) -> RightDecision:
+    """May the role do ``action`` on one object of the bucket, or on the bucket if ``key`` is empty?
+
+    For a single question; a run over many objects keeps the prepared form.
+    """
+    prepared = prepare_right(role, action, bucket, own_bucket_policies=own_bucket_policies)
+    return prepared.decide(bucket.resource(key))
+
+
+def _as_pattern(resource: str) -> str:
+    """The resource as a policy would name it: every object of the bucket instead of one."""
+    scope, relative = split_resource(resource)
+    bucket, slash, _ = relative.partition("/")
+    return f"{scope}:{bucket}/*" if slash else resource
+
+
+def _written_in_other_case(policy: NamedPolicy | None, role: str) -> bool:
+    """Whether the policy names the role, but for the case of the letters."""
+    if policy is None:
+        return False
+    return any(
+        statement.principals is not None
+        and not statement.principals.roles.matches(role)
+        and compile_patterns(
+            entry.lower() for entry in statement.principals.entries if entry != "*"
+        ).matches(role)
+        for statement in policy.policy.statements
+    )

@@ -1,0 +1,93 @@
+"""Roles: who may take them on, and who one is then."""
+
+from __future__ import annotations
+
+import msgspec
+
+from emulator.access.identity import Principal, PrincipalKind, Role
+from emulator.access.policy.cache import PolicyCache
+from emulator.access.policy.conditions import EMPTY_CONTEXT, Context
+from emulator.access.policy.evaluate import IMPLICIT_DENY, Evaluation, PolicyRequest, evaluate
+from emulator.access.policy.principals import ram_name
+from emulator.access.policy.records import Caller, NamedPolicy, PolicyKind
+
+ASSUME_ROLE = "sts:AssumeRole"
+
+# A trust policy has no Resource: it stands on its role, whatever that is called.
+_ITS_ROLE = "acs:ram:*:*:role"
+
+
+class ServicePrincipal(msgspec.Struct, frozen=True, gc=False):
+    """A cloud service by its host name."""
+
+    name: str
+
+
+OSS_SERVICE = ServicePrincipal("oss.aliyuncs.com")
+
+
+def trust_policy(role: Role, cache: PolicyCache) -> NamedPolicy:
+    """The role's trust policy, parsed. Raises PolicyError."""
+    return NamedPolicy(role.name, cache.get(PolicyKind.TRUST, role.trust_policy))
+
+
+def may_assume(
+    trust: NamedPolicy, who: ServicePrincipal | str, context: Context = EMPTY_CONTEXT
+) -> Evaluation:
+    """What a trust policy says to sts:AssumeRole by a service or by an ``acs:ram::`` identity.
+
+    ``acs:ram::{uid}:root`` as a principal means the account's users and roles, never the account
+    itself: roles may not be assumed by root accounts (STS AssumeRole; documented). The identity's
+    own policies have to allow the call as well; that is for the caller to ask.
+    """
+    if isinstance(who, ServicePrincipal):
+        caller = Caller(service=who.name)
+    else:
+        account, _, identity = who.rpartition(":")
+        if identity == "root":
+            return IMPLICIT_DENY
+        caller = Caller(names=(ram_name(who), f"{account}:root"))
+    return evaluate((trust,), PolicyRequest(ASSUME_ROLE, _ITS_ROLE, context, caller))
+
+
+def assuming_name(principal: Principal) -> str:
+    """How a trust policy names a principal: a role by its own ARN, without the session."""
+    if principal.kind is PrincipalKind.ROLE:
+        return f"acs:ram::{principal.account_uid}:role/{principal.name}"
+    return principal.arn
+
+
+def assumed_role_arn(account_uid: str, role_name: str, session_name: str) -> str:
+    """How a bucket policy names a role: lower-cased, with its session.
+
+    (OSS, replication across accounts, bucket policy of the destination; documented.)
+    """
+    return f"arn:sts::{account_uid}:assumed-role/{role_name.lower()}/{session_name}"
+
+
+def role_principal(
+    role: Role,
+    policies: tuple[NamedPolicy, ...],
+    session_name: str,
+    *,
+    session_policy: NamedPolicy | None = None,
+    access_key_id: str = "",
+) -> Principal:
+    """The role as taken on in a session.
+
+    A bucket policy means it by its ``arn:sts::`` name and by its account's uid (the latter
+    inferred from the account standing for all its identities).
+    """
+    uid = role.account_uid
+    return Principal(
+        kind=PrincipalKind.ROLE,
+        account_uid=uid,
+        name=role.name,
+        session_name=session_name,
+        principal_id=f"{role.role_id}:{session_name}",
+        arn=f"acs:ram::{uid}:assumed-role/{role.name}/{session_name}",
+        identity_policies=policies,
+        session_policy=session_policy,
+        access_key_id=access_key_id,
+        caller=Caller(names=(uid,), role=assumed_role_arn(uid, role.name, session_name)),
+    )

@@ -1,0 +1,216 @@
+"""Settings of the server: every limit and deadline with its unit, and where they come from.
+
+A setting can be given as a flag of ``ossemu serve``, as an ``OSSEMU_…`` variable, as a key of the
+YAML settings file, or, for the named ones, as ``--set NAME=VALUE``. The flag wins over the
+variable, the variable over the file. Settings under ``repl.`` belong to the replication room and
+are only carried here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from emulator.clock import ClockMode
+
+MEMORY = ":memory:"
+KIB, MIB, GIB = 1024, 1024**2, 1024**3
+
+
+class Durability(StrEnum):
+    """What an acknowledged write survives."""
+
+    NONE = "none"  # nothing: the data live in memory or are written without care
+    PROCESS = "process"  # the end of the process, also by kill -9
+    POWER = "power"  # the loss of power as well: every commit is synced to disk
+
+
+class LogLevel(StrEnum):
+    """Least severity of the events that are logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class SettingError(Exception):
+    """A setting that cannot be used; the message names it and says what would be right."""
+
+
+class WireSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Named settings under ``wire.``: limits and deadlines of the HTTP side."""
+
+    header_deadline_s: Annotated[
+        float, Meta(ge=0, description="a request's headers must be complete by then")
+    ] = 10.0
+    keepalive_s: Annotated[
+        float, Meta(ge=0, description="an idle connection is closed after that")
+    ] = 75.0
+    lingering_s: Annotated[
+        float, Meta(ge=0, description="how long the rest of a refused body is read and dropped")
+    ] = 1.0
+    body_grace_s: Annotated[
+        float, Meta(ge=0, description="before the rate of a body is looked at")
+    ] = 20.0
+    body_rate_bytes_per_s_min: Annotated[
+        int, Meta(ge=0, description="slower bodies are answered RequestTimeout")
+    ] = KIB
+    write_stall_s: Annotated[
+        float, Meta(ge=0, description="a client that reads nothing for so long is dropped")
+    ] = 60.0
+    line_bytes_max: Annotated[int, Meta(ge=0, description="longest request line")] = 32 * KIB
+    header_bytes_max: Annotated[int, Meta(ge=0, description="longest header")] = 16 * KIB
+    headers_len_max: Annotated[int, Meta(ge=0, description="most headers of a request")] = 128
+    xml_bytes_max: Annotated[int, Meta(ge=0, description="largest document body")] = 2 * MIB
+
+
+class OssSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Named settings under ``oss.``: what the emulated service does where that can be chosen."""
+
+    default_region: Annotated[
+        str, Meta(description="of buckets made without any hint of a region")
+    ] = "cn-hangzhou"
+    endpoint_suffix: Annotated[
+        str, Meta(description="shown as oss-<region>[-internal].<suffix>")
+    ] = "aliyuncs.com"
+    strict_endpoints: Annotated[
+        bool, Meta(description="refuse requests for a bucket sent to another region's host")
+    ] = False
+    strict_signing_region: Annotated[
+        bool, Meta(description="refuse V4 scopes that name another region")
+    ] = False
+    object_bytes_max: Annotated[int, Meta(ge=0, description="largest object of one PUT")] = 5 * GIB
+    inline_bytes_max: Annotated[
+        int, Meta(ge=0, description="larger content goes to a file of its own")
+    ] = 64 * KIB
+    buckets_max: Annotated[int, Meta(ge=0, description="per account and region")] = 100
+    policy_bytes_max: Annotated[int, Meta(ge=0, description="largest bucket policy")] = 16 * KIB
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything ``ossemu serve`` can be told."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 9480
+    data: str = "ossemu-data"
+    world: str = ""
+    clock: ClockMode = ClockMode.REAL
+    log: LogLevel = LogLevel.INFO
+    durability: Durability = Durability.POWER
+    seed: int | None = None
+    wire: WireSettings = WireSettings()
+    oss: OssSettings = OssSettings()
+    replication: Mapping[str, str] = {}
+
+
+class Flag(msgspec.Struct, frozen=True):
+    """A plain setting as a flag of the command line."""
+
+    name: str
+    metavar: str
+    help: str
+
+
+FLAGS = (
+    Flag("host", "ADDRESS", "address to listen on (default 127.0.0.1)"),
+    Flag("port", "NUMBER", "port to listen on, 0 picks a free one (default 9480)"),
+    Flag("data", "DIR", "data folder, or :memory: (default ossemu-data)"),
+    Flag("world", "FILE", "world file to load at start"),
+    Flag("clock", "MODE", "real or virtual (default real)"),
+    Flag("log", "LEVEL", "debug, info, warning or error (default info)"),
+    Flag("durability", "NAME", "none, process or power (default power)"),
+    Flag("seed", "NUMBER", "fixes the ids the emulator makes up"),
+)
+
+S = TypeVar("S", WireSettings, OssSettings)
+
+
+def named_settings(kind: type[S], prefix: str, given: Mapping[str, str]) -> S:
+    """The named settings of one group; ``given`` maps names without the prefix to their text.
+
+    Raises SettingError for an unknown name or a value of the wrong type.
+    """
+    known = {field.name for field in msgspec.structs.fields(kind)}
+    for name in given:
+        if name not in known:
+            raise SettingError(
+                f"there is no setting {prefix}.{name}; known are: "
+                + ", ".join(f"{prefix}.{each}" for each in sorted(known))
+            )
+    try:
+        return msgspec.convert(dict(given), kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingError(f"setting under {prefix}: {error}") from error
+
+
+def read_settings(
+    flags: Mapping[str, str | int | None],
+    named: list[str],
+    environment: Mapping[str, str],
+    file_values: Mapping[str, object],
+) -> Settings:
+    """Put the sources together. ``flags`` holds only what was given on the command line.
+
+    Raises SettingError, naming the setting.
+    """
+    plain = {flag.name for flag in FLAGS}
+    chosen: dict[str, object] = {}
+    groups: dict[str, dict[str, str]] = {"wire": {}, "oss": {}, "repl": {}}
+    for name, value in file_values.items():
+        if name in plain:
+            chosen[name] = value
+        elif name in groups and isinstance(value, Mapping):
+            groups[name].update({str(k): _text(v) for k, v in value.items()})
+        else:
+            raise SettingError(f"the settings file has an unknown key {name!r}")
+    for name in plain:
+        text = environment.get(f"OSSEMU_{name.upper()}")
+        if text is not None:
+            chosen[name] = text
+    pairs = [p for p in environment.get("OSSEMU_SET", "").split(",") if p] + named
+    for pair in pairs:
+        group, name, value = _named_pair(pair, groups)
+        groups[group][name] = value
+    chosen.update({name: value for name, value in flags.items() if value is not None})
+    try:
+        settings = msgspec.convert(chosen, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingError(_in_words(str(error))) from error
+    return msgspec.structs.replace(
+        settings,
+        wire=named_settings(WireSettings, "wire", groups["wire"]),
+        oss=named_settings(OssSettings, "oss", groups["oss"]),
+        replication=groups["repl"],
+    )
+
+
+def _named_pair(pair: str, groups: Mapping[str, object]) -> tuple[str, str, str]:
+    name, separator, value = pair.partition("=")
+    group, dot, rest = name.strip().partition(".")
+    if not separator or not dot or group not in groups:
+        raise SettingError(
+            f"--set {pair!r}: write NAME=VALUE with a name under "
+            + ", ".join(f"{each}." for each in groups)
+            + " such as repl.start_delay_s=0"
+        )
+    return group, rest, value.strip()
+
+
+def _in_words(message: str) -> str:
+    problem, _, path = message.partition(" - at `$.")
+    return f"setting {path.rstrip('`')}: {problem}" if path else problem
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def process_environment() -> Mapping[str, str]:
+    """The variables of this process."""
+    return os.environ

@@ -1,0 +1,1 @@
+"""The emulator's own JSON API under /_emulator/."""

@@ -1,0 +1,168 @@
+"""The control API under ``/_emulator/``: health, clock, settle, world, explain."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import TypeAlias
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+from aiohttp import web
+
+from emulator.clock import ClockMode
+from emulator.control.json import ControlError, answer, error_answer, read_body, read_fields
+from emulator.control.ports import Emulator
+from emulator.domain.errors import OssError
+from emulator.world.document import WorldError
+
+PREFIX = "/_emulator/"
+_LOG = logging.getLogger("ossemu.control")
+_ADVANCE_S_MAX = 100 * 365 * 86_400
+
+_Handler: TypeAlias = "Callable[[ControlApi, web.BaseRequest], Awaitable[web.Response]]"
+
+
+class ClockChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What ``POST clock`` may ask: a mode, an instant (ISO 8601), a step forward in seconds."""
+
+    mode: ClockMode | None = None
+    set: datetime | None = None
+    advance_s: float | None = None
+
+
+class SettleRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What ``POST settle`` may ask."""
+
+    advance: bool = False
+
+
+class ControlApi:
+    """Answers everything under ``/_emulator/``."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self._emulator = emulator
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request."""
+        path = urlsplit(request.raw_path).path.removeprefix(PREFIX).rstrip("/")
+        try:
+            _refuse_other_sites(request)
+            return await _find(path, request.method)(self, request)
+        except ControlError as error:
+            return error_answer(error)
+        except WorldError as error:
+            return error_answer(ControlError(400, str(error)))
+        except OssError as error:
+            return error_answer(ControlError(404, f"{error.code}: {error.message}"))
+        except Exception:  # noqa: BLE001 - the one place that answers what nobody foresaw
+            _LOG.exception("control request failed")
+            return error_answer(ControlError(500, "the emulator failed; its log says why"))
+
+    async def live(self, _request: web.BaseRequest) -> web.Response:
+        """``GET health/live``: the process answers."""
+        return answer({"live": True})
+
+    async def ready(self, _request: web.BaseRequest) -> web.Response:
+        """``GET health/ready``: 503 until the world is loaded."""
+        readiness = self._emulator.readiness()
+        return answer(readiness, 200 if readiness.ready else 503)
+
+    async def get_clock(self, _request: web.BaseRequest) -> web.Response:
+        """``GET clock``: how time passes, and what time it is."""
+        return self._clock_answer()
+
+    async def post_clock(self, request: web.BaseRequest) -> web.Response:
+        """``POST clock``: change the mode, set a virtual clock or move it forward."""
+        change = await read_fields(request, ClockChange)
+        clock = self._emulator.clock
+        if change.mode is not None:
+            clock.use(change.mode)
+        if change.set is not None or change.advance_s is not None:
+            virtual = clock.virtual()
+            if virtual is None:
+                raise ControlError(
+                    409, "a real clock cannot be moved", 'switch first: {"mode": "virtual"}'
+                )
+            if change.set is not None:
+                virtual.set(_instant_ms(change.set))
+            if change.advance_s is not None:
+                if not 0 <= change.advance_s <= _ADVANCE_S_MAX:
+                    raise ControlError(400, f"advance_s must be between 0 and {_ADVANCE_S_MAX}")
+                virtual.advance(round(change.advance_s * 1000))
+        self._emulator.time_changed()
+        return self._clock_answer()
+
+    def _clock_answer(self) -> web.Response:
+        clock = self._emulator.clock
+        now = datetime.fromtimestamp(clock.now_ms() / 1000, UTC)
+        text = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return answer({"mode": clock.mode, "now": text})
+
+    async def settle(self, request: web.BaseRequest) -> web.Response:
+        """``POST settle``: run what is due; with ``advance`` step the virtual clock until quiet."""
+        wanted = await read_fields(request, SettleRequest)
+        if wanted.advance and self._emulator.clock.virtual() is None:
+            raise ControlError(
+                409,
+                "a real clock cannot be advanced",
+                "start with --clock virtual, or POST clock first",
+            )
+        return answer(await self._emulator.settle(advance=wanted.advance))
+
+    async def post_world(self, request: web.BaseRequest) -> web.Response:
+        """``POST world``: apply a world file (YAML or JSON) sent as the body."""
+        data = await read_body(request)
+        try:
+            text = data.decode()
+        except UnicodeDecodeError as error:
+            raise ControlError(400, "the world is not UTF-8 text") from error
+        return answer(await self._emulator.load_world(text, "body"))
+
+    async def explain(self, request: web.BaseRequest) -> web.Response:
+        """``GET explain?bucket=&key=[&version-id=]``: rule by rule, what happened and why."""
+        query = dict(parse_qsl(urlsplit(request.raw_path).query, keep_blank_values=True))
+        bucket, key = query.get("bucket", ""), query.get("key", "")
+        if not bucket or not key:
+            raise ControlError(
+                400, "bucket and key are needed", f"{PREFIX}explain?bucket=src-bucket&key=a.txt"
+            )
+        return answer(self._emulator.explain(bucket, key, query.get("version-id") or None))
+
+
+_ROUTES: dict[str, dict[str, _Handler]] = {
+    "health/live": {"GET": ControlApi.live},
+    "health/ready": {"GET": ControlApi.ready},
+    "clock": {"GET": ControlApi.get_clock, "POST": ControlApi.post_clock},
+    "settle": {"POST": ControlApi.settle},
+    "world": {"POST": ControlApi.post_world},
+    "explain": {"GET": ControlApi.explain},
+}
+
+
+def _find(path: str, method: str) -> _Handler:
+    methods = _ROUTES.get(path)
+    if methods is None:
+        raise ControlError(404, f"there is no {PREFIX}{path}", f"known: {_known()}")
+    if method not in methods:
+        answered = ", ".join(methods)
+        raise ControlError(405, f"{PREFIX}{path} answers {answered} only, not {method}")
+    return methods[method]
+
+
+def _known() -> str:
+    return ", ".join(f"{method} {PREFIX}{path}" for path, of in _ROUTES.items() for method in of)
+
+
+def _instant_ms(instant: datetime) -> int:
+    if instant.tzinfo is None:
+        raise ControlError(400, "the instant needs a time zone, e.g. 2026-01-02T03:04:05Z")
+    return round(instant.timestamp() * 1000)
+
+
+def _refuse_other_sites(request: web.BaseRequest) -> None:
+    """A page of another site must not steer the emulator through its visitor's browser."""
+    origin = request.headers.get("Origin")
+    if origin and urlsplit(origin).netloc != request.headers.get("Host", ""):
+        raise ControlError(403, "requests from other sites are refused")

@@ -1,0 +1,59 @@
+"""Requests and answers of the control API: JSON in, JSON out, one form of error."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+from aiohttp import web
+
+T = TypeVar("T")
+
+BODY_BYTES_MAX = 8 * 1024 * 1024
+
+
+class ControlError(Exception):
+    """A request the control API refuses: an HTTP status, a message, and what to do next."""
+
+    def __init__(self, status: int, message: str, hint: str = "") -> None:
+        self.status = status
+        self.message = message
+        self.hint = hint
+        super().__init__(message)
+
+
+def answer(value: object, status: int = 200) -> web.Response:
+    """A JSON answer."""
+    return web.Response(
+        status=status,
+        body=msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n",
+        headers={"Content-Type": "application/json", "Server": "ossemu"},
+    )
+
+
+def error_answer(error: ControlError) -> web.Response:
+    """The answer to a refused request."""
+    fields = {"error": error.message}
+    if error.hint:
+        fields["hint"] = error.hint
+    return answer(fields, error.status)
+
+
+async def read_body(request: web.BaseRequest) -> bytes:
+    """The whole body, up to a bound. Raises ControlError."""
+    data = bytearray()
+    while piece := await request.content.readany():
+        data += piece
+        if len(data) > BODY_BYTES_MAX:
+            raise ControlError(413, f"the body is larger than {BODY_BYTES_MAX} bytes")
+    return bytes(data)
+
+
+async def read_fields(request: web.BaseRequest, kind: type[T]) -> T:
+    """The JSON body as a record; an empty body has no fields. Raises ControlError."""
+    data = await read_body(request)
+    try:
+        return msgspec.json.decode(data or b"{}", type=kind)
+    except msgspec.DecodeError as error:
+        fields = ", ".join(field.name for field in msgspec.structs.fields(kind))  # type: ignore[arg-type]
+        raise ControlError(400, f"the body is not right: {error}", f"fields: {fields}") from error

@@ -1,0 +1,51 @@
+"""What the control API asks of the emulator it controls."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from emulator.clock import AdjustableClock
+from emulator.replication.counts import Counts
+from emulator.replication.explain import Explanation
+from emulator.world.load import Loaded
+
+
+class Readiness(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the emulator serves, and what it holds."""
+
+    ready: bool
+    accounts: int
+    buckets: int
+    roles: int
+    rules: int
+
+
+class Emulator(Protocol):
+    """The running emulator, as far as it can be looked at and steered."""
+
+    @property
+    def clock(self) -> AdjustableClock:
+        """The clock of everything."""
+        ...
+
+    def readiness(self) -> Readiness:
+        """Whether the world is loaded, and how much is in it."""
+        ...
+
+    async def settle(self, *, advance: bool) -> Counts:
+        """Run everything that is due; with ``advance`` step a virtual clock until all is quiet."""
+        ...
+
+    async def load_world(self, text: str, name: str) -> Loaded:
+        """Apply a world file's text. Raises WorldError."""
+        ...
+
+    def explain(self, bucket: str, key: str, version_id: str | None) -> Explanation:
+        """Why a key's replicas are where they are, rule by rule. Raises OssError."""
+        ...
+
+    def time_changed(self) -> None:
+        """The clock was moved or exchanged: look at what is due."""
+        ...

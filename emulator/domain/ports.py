@@ -1,0 +1,234 @@
+"""What the domain asks of its surroundings: metadata, blobs, time, chance."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from emulator.clock import Clock
+from emulator.domain.model import (
+    Acl,
+    Blob,
+    Bucket,
+    ChangeKind,
+    Extent,
+    ObjectVersion,
+    StagedBlob,
+    Versioning,
+)
+from emulator.rng import Rng
+
+T = TypeVar("T")
+
+__all__ = [
+    "BlobStore",
+    "BlobWriter",
+    "Clock",
+    "MetaStore",
+    "MetaTx",
+    "MetaView",
+    "NewBucket",
+    "Rng",
+]
+
+
+class NewBucket(msgspec.Struct, frozen=True, kw_only=True):
+    """The fields of a bucket that is about to be stored."""
+
+    name: str
+    owner_uid: str
+    region: str
+    created_ms: int
+    acl: str
+    storage_class: str
+    redundancy: str
+
+
+class MetaView(Protocol):
+    """A consistent reading of the committed metadata (or, in a transaction, of its own writes)."""
+
+    # buckets
+
+    def bucket(self, name: str) -> Bucket | None:
+        """The bucket of this name."""
+        ...
+
+    def bucket_by_id(self, bucket_id: int) -> Bucket | None:
+        """The bucket of this id."""
+        ...
+
+    def buckets_of(
+        self, owner_uid: str, *, prefix: str = "", marker: str = "", limit: int = 1000
+    ) -> list[Bucket]:
+        """Buckets of an account by name: those after ``marker`` that start with ``prefix``."""
+        ...
+
+    def bucket_count(self, owner_uid: str, region: str) -> int:
+        """How many buckets an account has in a region."""
+        ...
+
+    def bucket_is_empty(self, bucket_id: int) -> bool:
+        """Whether the bucket has neither versions nor delete markers (nor unfinished uploads)."""
+        ...
+
+    # versions
+
+    def current_version(self, bucket_id: int, key: str) -> ObjectVersion | None:
+        """The newest entry of the key's stack, which may be a delete marker."""
+        ...
+
+    def version(self, bucket_id: int, key: str, version_id: str) -> ObjectVersion | None:
+        """The entry with this version id; ``"null"`` finds the null version."""
+        ...
+
+    def version_by_seq(self, bucket_id: int, key: str, seq: int) -> ObjectVersion | None:
+        """The entry at this place of the stack."""
+        ...
+
+    def versions_of(
+        self, bucket_id: int, key: str, *, below_seq: int | None = None, limit: int = 1000
+    ) -> list[ObjectVersion]:
+        """The key's stack, newest first, optionally only entries older than ``below_seq``."""
+        ...
+
+    def listed_objects(
+        self, bucket_id: int, *, start: str, inclusive: bool, end: str | None, limit: int
+    ) -> list[ObjectVersion]:
+        """Current versions that are no delete markers, by key, from ``start`` to before ``end``."""
+        ...
+
+    def version_entries(
+        self, bucket_id: int, *, start: str, below_seq: int | None, end: str | None, limit: int
+    ) -> list[ObjectVersion]:
+        """All entries by key, newest first within a key, from key ``start`` up to before ``end``.
+
+        ``below_seq``: of key ``start`` itself only entries with a smaller ``seq``; ``None`` takes
+        all of them, ``0`` none of them.
+        """
+        ...
+
+    # blobs
+
+    def blob(self, blob_id: int) -> Blob | None:
+        """Where a blob is."""
+        ...
+
+    def inline_data(self, blob_id: int) -> bytes | None:
+        """The bytes of an inline blob."""
+        ...
+
+
+class MetaTx(MetaView, Protocol):
+    """A write transaction. Everything done in it is kept together or not at all."""
+
+    def next_seq(self) -> int:
+        """A number larger than any given before, also across restarts."""
+        ...
+
+    def insert_bucket(self, new: NewBucket) -> Bucket:
+        """Store a new bucket; the name must be free."""
+        ...
+
+    def delete_bucket(self, bucket_id: int) -> None:
+        """Remove an empty bucket with everything that hangs on it."""
+        ...
+
+    def set_bucket_acl(self, bucket_id: int, acl: Acl) -> None:
+        """Change the bucket ACL."""
+        ...
+
+    def set_bucket_versioning(self, bucket_id: int, versioning: Versioning) -> None:
+        """Change the versioning state."""
+        ...
+
+    def set_bucket_policy(self, bucket_id: int, policy: str) -> None:
+        """Change the bucket policy; ``""`` removes it."""
+        ...
+
+    def add_blob(self, staged: StagedBlob) -> Extent:
+        """Record staged content, counted as used once, and return the extent that covers it."""
+        ...
+
+    def insert_version(self, version: ObjectVersion, *, shares_blobs: bool, listed: bool) -> None:
+        """Add an entry to a stack.
+
+        ``shares_blobs``: its extents belong to other versions too, so count one more use of each;
+        otherwise they come fresh from ``add_blob``. ``listed``: it is the current version and no
+        delete marker.
+        """
+        ...
+
+    def set_listed(self, version: ObjectVersion, *, listed: bool) -> None:
+        """Say whether ListObjects shows this entry: the current one, if it is no delete marker."""
+        ...
+
+    def update_version(self, version: ObjectVersion, *, acl: Acl, tags_json: str) -> None:
+        """Change ACL and tags of an entry in place; content and modification time stay."""
+        ...
+
+    def delete_version(self, version: ObjectVersion) -> None:
+        """Remove an entry and count its blobs as used once less; unused blobs are collected."""
+        ...
+
+    def append_change(
+        self,
+        *,
+        version: ObjectVersion,
+        kind: ChangeKind,
+        at_ms: int,
+        removed: ObjectVersion | None = None,
+    ) -> None:
+        """Record what a client did to ``version`` (a change, see ``model.Change``)."""
+        ...
+
+
+class MetaStore(Protocol):
+    """The metadata store."""
+
+    def read(self) -> AbstractContextManager[MetaView]:
+        """A consistent view of what is committed. Never hold it across an ``await``."""
+        ...
+
+    async def write(self, work: Callable[[MetaTx], T]) -> T:
+        """Run ``work`` in a transaction and return its result once it is durable.
+
+        ``work`` is called on the event loop, must not block, and may share the durable commit with
+        other writers. If it raises, nothing of it is kept and the exception is passed on.
+        """
+        ...
+
+
+class BlobWriter(Protocol):
+    """A blob that is being written. Exactly one of ``finish`` and ``abort`` must be called."""
+
+    async def write(self, data: bytes) -> None:
+        """Add bytes."""
+        ...
+
+    async def finish(self) -> StagedBlob:
+        """Make the content durable as the store's durability demands."""
+        ...
+
+    async def abort(self) -> None:
+        """Throw away what was written."""
+        ...
+
+
+class BlobStore(Protocol):
+    """Content too large for the metadata store."""
+
+    def writer(self) -> BlobWriter:
+        """Begin a blob."""
+        ...
+
+    def open(self, files: Sequence[tuple[Blob, Extent]]) -> AsyncIterator[bytes]:
+        """Pieces of the extents in order. The blobs stay readable until the iterator is closed,
+        even if their last version is deleted meanwhile. Call it in the same step as the look-up."""
+        ...
+
+    async def discard(self, staged: StagedBlob) -> None:
+        """Give up staged content that no version will refer to."""
+        ...

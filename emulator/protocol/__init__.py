@@ -1,0 +1,1 @@
+"""OSS over HTTP: addressing, signatures, operations, XML and error bodies."""

@@ -1,0 +1,227 @@
+"""Operations on buckets: creating, deleting, showing, and the settings built so far."""
+
+from __future__ import annotations
+
+from emulator.access.policy.faults import PolicyError
+from emulator.access.policy.records import PolicyKind
+from emulator.domain import buckets, errors
+from emulator.domain.buckets import BucketRequest
+from emulator.domain.model import Bucket, Redundancy, StorageClass, Versioning
+from emulator.protocol.access_faults import policy_refusal
+from emulator.protocol.addressing import validate_bucket_name
+from emulator.protocol.api_service import endpoints
+from emulator.protocol.body import check_digest
+from emulator.protocol.call import Answer, Call, xml_answer
+from emulator.protocol.dates import iso_date
+from emulator.protocol.object_headers import read_bucket_acl
+from emulator.protocol.parameters import read_choice
+from emulator.protocol.xml import Element, XmlWriter, read_xml
+from emulator.replication.ports import ReplicationTx
+from emulator.replication.regions import known_regions
+
+_REGION_PREFIX = "oss-"
+_NO_CLASS = "no such bucket storage class exists"
+
+
+async def read_document(call: Call, root: str) -> Element | None:
+    """The XML body of a request, ``None`` when it is empty. Raises MalformedXML, InvalidDigest."""
+    data = await call.body.read(call.context.wire.xml_bytes_max)
+    check_digest(data, call.headers.get("content-md5"))
+    if not data.strip():
+        return None
+    document = read_xml(data)
+    if document.tag != root:
+        raise errors.MalformedXML(f"the root element is not {root}")
+    return document
+
+
+async def put_bucket(call: Call) -> Answer:
+    """OSS PutBucket; documented. The region comes from the Host, else ``LocationConstraint``,
+    else the scope of a V4 signature, else the setting ``oss.default_region``."""
+    name = call.bucket_name
+    validate_bucket_name(name)
+    body = await read_document(call, "CreateBucketConfiguration")
+    location = body.text_of("LocationConstraint").strip() if body is not None else ""
+    asked = location.removeprefix(_REGION_PREFIX)
+    if location and (not location.startswith(_REGION_PREFIX) or not asked):
+        raise errors.InvalidLocationConstraint
+    if asked and call.region and asked != call.region:
+        raise errors.InvalidLocationConstraint
+    if asked and asked not in known_regions():
+        raise errors.InvalidLocationConstraint
+    region = call.region or asked or call.signing_region or call.context.oss.default_region
+    request = BucketRequest(
+        name=name,
+        owner_uid=call.principal.account_uid,
+        region=region,
+        acl=read_bucket_acl(call.headers),
+        storage_class=_storage_class(body),
+        redundancy=_redundancy(body),
+    )
+    limit = call.context.oss.buckets_max
+    await call.context.store.write(
+        lambda tx: buckets.put_bucket(tx, request, call.now_ms, buckets_max=limit)
+    )
+    return Answer(headers={"Location": f"/{name}"})
+
+
+def _storage_class(body: Element | None) -> StorageClass | None:
+    text = body.text_of("StorageClass") if body is not None else ""
+    if not text:
+        return None
+    return read_choice(StorageClass, text, name="StorageClass", message=_NO_CLASS)
+
+
+def _redundancy(body: Element | None) -> Redundancy | None:
+    text = body.text_of("DataRedundancyType") if body is not None else ""
+    if not text:
+        return None
+    message = "no such data redundancy type exists"
+    return read_choice(Redundancy, text, name="DataRedundancyType", message=message)
+
+
+async def delete_bucket(call: Call) -> Answer:
+    """OSS DeleteBucket; documented. A bucket under a replication rule may be deleted too."""
+    bucket = call.bucket
+    await call.context.store.write(lambda tx: buckets.delete_bucket(tx, bucket))
+    call.context.changed()
+    return Answer(status=204)
+
+
+async def get_bucket_info(call: Call) -> Answer:
+    """OSS GetBucketInfo; documented."""
+    bucket = call.bucket
+    public, internal = endpoints(bucket.region, call.context.oss.endpoint_suffix)
+    document = XmlWriter("BucketInfo")
+    document.open("Bucket")
+    document.element("AccessMonitor", "Disabled")
+    document.element("Comment")
+    document.element("CreationDate", iso_date(bucket.created_ms))
+    replicates = "Enabled" if bucket.records_changes else "Disabled"
+    document.element("CrossRegionReplication", replicates)
+    document.element("DataRedundancyType", bucket.redundancy.value)
+    document.element("ExtranetEndpoint", public)
+    document.element("IntranetEndpoint", internal)
+    document.element("Location", bucket.location)
+    document.element("Name", bucket.name)
+    document.element("StorageClass", bucket.storage_class.value)
+    document.element("TransferAcceleration", "Disabled")
+    document.optional("Versioning", bucket.versioning.value)
+    _write_owner(document, bucket)
+    document.open("AccessControlList")
+    document.element("Grant", bucket.acl.value)
+    document.close()
+    document.open("ServerSideEncryptionRule")
+    document.element("SSEAlgorithm", "None")
+    document.close()
+    document.open("BucketPolicy")
+    document.element("LogBucket")
+    document.element("LogPrefix")
+    return xml_answer(document.to_bytes())
+
+
+def _write_owner(document: XmlWriter, bucket: Bucket) -> None:
+    document.open("Owner")
+    document.element("DisplayName", bucket.owner_uid)
+    document.element("ID", bucket.owner_uid)
+    document.close()
+
+
+async def get_bucket_location(call: Call) -> Answer:
+    """OSS GetBucketLocation: the root element holds the text; documented."""
+    document = XmlWriter("LocationConstraint")
+    document.text(call.bucket.location)
+    return xml_answer(document.to_bytes())
+
+
+async def put_bucket_acl(call: Call) -> Answer:
+    """OSS PutBucketAcl; documented."""
+    bucket, acl = call.bucket, read_bucket_acl(call.headers)
+    if acl is None:
+        raise errors.MissingArgument(ec="0016-00000502")
+    await call.context.store.write(lambda tx: buckets.set_acl(tx, bucket, acl))
+    return Answer(headers={"Location": f"/{bucket.name}"})
+
+
+async def get_bucket_acl(call: Call) -> Answer:
+    """OSS GetBucketAcl; documented."""
+    bucket = call.bucket
+    return acl_answer(bucket, bucket.owner_uid, bucket.acl.value, {})
+
+
+def acl_answer(bucket: Bucket, owner_uid: str, grant: str, headers: dict[str, str]) -> Answer:
+    """The AccessControlPolicy document of a bucket or an object."""
+    document = XmlWriter("AccessControlPolicy")
+    document.open("Owner")
+    document.element("ID", owner_uid)
+    document.element("DisplayName", owner_uid)
+    document.close()
+    document.open("AccessControlList")
+    document.element("Grant", grant)
+    return xml_answer(document.to_bytes(), headers)
+
+
+async def put_bucket_versioning(call: Call) -> Answer:
+    """OSS PutBucketVersioning; documented. Refused while a replication rule exists (inferred)."""
+    body = await read_document(call, "VersioningConfiguration")
+    status = body.child("Status") if body is not None else None
+    if status is None:
+        raise errors.InvalidArgument(
+            "The Versioning element must be specified.", name="Status", value=""
+        )
+    if status.text not in (Versioning.ENABLED, Versioning.SUSPENDED):
+        raise errors.InvalidArgument(
+            "The versioning state is invalid.", name="Status", value=status.text
+        )
+    state = Versioning(status.text)
+    bucket, replication = call.bucket, call.context.replication
+
+    def work(tx: ReplicationTx) -> None:
+        replication.check_versioning_unlocked(tx, bucket)
+        buckets.set_versioning(tx, bucket, state)
+
+    await call.context.store.write(work)
+    return Answer()
+
+
+async def get_bucket_versioning(call: Call) -> Answer:
+    """OSS GetBucketVersioning: an empty document if it was never set; documented."""
+    document = XmlWriter("VersioningConfiguration")
+    document.optional("Status", call.bucket.versioning.value)
+    return xml_answer(document.to_bytes())
+
+
+async def put_bucket_policy(call: Call) -> Answer:
+    """OSS PutBucketPolicy: the document is kept exactly as it came; documented."""
+    limit = call.context.oss.policy_bytes_max
+    try:
+        data = await call.body.read(limit)
+    except errors.EntityTooLarge as error:
+        raise errors.InvalidPolicyDocument(
+            f"The bucket policy is larger than {limit} bytes.", ec="0030-00000001"
+        ) from error
+    check_digest(data, call.headers.get("content-md5"))
+    try:
+        text = data.decode()
+        call.context.policies.get(PolicyKind.BUCKET, text)
+    except UnicodeDecodeError as error:
+        raise errors.InvalidPolicyDocument(ec="0030-00000005") from error
+    except PolicyError as error:
+        raise policy_refusal(error) from error
+    bucket = call.bucket
+    await call.context.store.write(lambda tx: buckets.set_policy(tx, bucket, text))
+    return Answer()
+
+
+async def get_bucket_policy(call: Call) -> Answer:
+    """OSS GetBucketPolicy; documented."""
+    if not call.bucket.policy:
+        raise errors.NoSuchBucketPolicy(call.bucket.name, ec="0030-00000006")
+    return Answer(headers={"Content-Type": "application/json"}, body=call.bucket.policy.encode())
+
+
+async def delete_bucket_policy(call: Call) -> Answer:
+    """OSS DeleteBucketPolicy: 204 whether or not there was one; documented."""
+    bucket = call.bucket
+    await call.context.store.write(lambda tx: buckets.set_policy(tx, bucket, ""))
+    return Answer(status=204)

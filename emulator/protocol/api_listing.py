@@ -1,0 +1,236 @@
+"""Listings: ListObjects, ListObjectsV2, ListObjectVersions (oss-api 3.7; documented)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable
+
+from emulator.domain import errors
+from emulator.domain.listing import (
+    ListQuery,
+    VersionsQuery,
+    list_objects,
+    list_versions,
+)
+from emulator.domain.model import ObjectVersion
+from emulator.domain.objects import check_version_id
+from emulator.domain.ports import MetaView
+from emulator.domain.versions import seq_of_version_id
+from emulator.protocol.api_object import read_encoding
+from emulator.protocol.call import Answer, Call, xml_answer
+from emulator.protocol.dates import iso_date
+from emulator.protocol.object_headers import quoted
+from emulator.protocol.parameters import read_count
+from emulator.protocol.xml import Row, XmlWriter, url_encoded
+
+_KEYS_DEFAULT, _KEYS_MAX = 100, 1000
+_TEXT_BYTES_MAX = 1023
+_OWNER = ("Owner", ("ID", "DisplayName"))
+_OBJECT_FIELDS = ("Key", "LastModified", "ETag", "Type", "Size", "StorageClass")
+_OBJECT = Row("Contents", _OBJECT_FIELDS)
+_OWNED_OBJECT = Row("Contents", (*_OBJECT_FIELDS, _OWNER))
+_GROUP = Row("CommonPrefixes", ("Prefix",))
+_VERSION = Row(
+    "Version",
+    (
+        "Key",
+        "VersionId",
+        "IsLatest",
+        "LastModified",
+        "ETag",
+        "Type",
+        "Size",
+        "StorageClass",
+        _OWNER,
+    ),
+)
+_MARKER = Row("DeleteMarker", ("Key", "VersionId", "IsLatest", "LastModified", _OWNER))
+
+_Encoder = Callable[[str], str]
+
+
+def _plain(text: str) -> str:
+    return text
+
+
+def _encoder(call: Call) -> tuple[str, _Encoder]:
+    encoding = read_encoding(call)
+    return encoding, url_encoded if encoding else _plain
+
+
+def _text(call: Call, name: str) -> str:
+    """A parameter that is compared with keys. Raises InvalidArgument when it is too long."""
+    value = call.query.get(name, "")
+    if len(value.encode("utf-8", "surrogatepass")) > _TEXT_BYTES_MAX:
+        raise errors.InvalidArgument(
+            f"The length of {name} must be at most {_TEXT_BYTES_MAX}.", name=name, value=value
+        )
+    return value
+
+
+async def get_bucket(call: Call) -> Answer:
+    """OSS ListObjects (GetBucket); documented."""
+    encoding, shown = _encoder(call)
+    query = ListQuery(
+        prefix=_text(call, "prefix"),
+        delimiter=_text(call, "delimiter"),
+        after=_text(call, "marker"),
+        max_keys=read_count(call.query, "max-keys", default=_KEYS_DEFAULT, most=_KEYS_MAX),
+    )
+    with call.context.store.read() as view:
+        page = list_objects(view, call.bucket.id, query)
+    document = XmlWriter("ListBucketResult")
+    document.element("Name", call.bucket.name)
+    document.element("Prefix", shown(query.prefix))
+    document.element("Marker", shown(query.after))
+    document.number("MaxKeys", query.max_keys)
+    document.element("Delimiter", shown(query.delimiter))
+    document.optional("EncodingType", encoding)
+    document.flag("IsTruncated", bool(page.next_after))
+    document.optional("NextMarker", shown(page.next_after))
+    for version in page.objects:
+        uid = version.owner_uid
+        document.row(_OWNED_OBJECT, *_object_values(version, shown), uid, uid)
+    for group in page.common_prefixes:
+        document.row(_GROUP, shown(group))
+    return xml_answer(document.to_bytes())
+
+
+def _object_values(version: ObjectVersion, shown: _Encoder) -> tuple[str, ...]:
+    return (
+        shown(version.key),
+        iso_date(version.modified_ms),
+        quoted(version.etag),
+        version.kind.value,
+        str(version.size_bytes),
+        version.storage_class.value,
+    )
+
+
+async def list_objects_v2(call: Call) -> Answer:
+    """OSS ListObjectsV2: the token is opaque and overrides ``start-after``; documented."""
+    encoding, shown = _encoder(call)
+    token, start_after = call.query.get("continuation-token", ""), _text(call, "start-after")
+    query = ListQuery(
+        prefix=_text(call, "prefix"),
+        delimiter=_text(call, "delimiter"),
+        after=_read_token(token) if token else start_after,
+        max_keys=read_count(call.query, "max-keys", default=_KEYS_DEFAULT, most=_KEYS_MAX),
+    )
+    with call.context.store.read() as view:
+        page = list_objects(view, call.bucket.id, query)
+    document = XmlWriter("ListBucketResult")
+    document.element("Name", call.bucket.name)
+    document.element("Prefix", shown(query.prefix))
+    if start_after:
+        document.element("StartAfter", shown(start_after))
+    if token:
+        document.element("ContinuationToken", shown(token))
+    document.number("MaxKeys", query.max_keys)
+    document.element("Delimiter", shown(query.delimiter))
+    document.optional("EncodingType", encoding)
+    document.flag("IsTruncated", bool(page.next_after))
+    if page.next_after:
+        document.element("NextContinuationToken", shown(_token(page.next_after)))
+    document.number("KeyCount", len(page.objects) + len(page.common_prefixes))
+    owned = call.query.get("fetch-owner") == "true"
+    for version in page.objects:
+        values = _object_values(version, shown)
+        if owned:
+            document.row(_OWNED_OBJECT, *values, version.owner_uid, version.owner_uid)
+        else:
+            document.row(_OBJECT, *values)
+    for group in page.common_prefixes:
+        document.row(_GROUP, shown(group))
+    return xml_answer(document.to_bytes())
+
+
+def _token(after: str) -> str:
+    return base64.urlsafe_b64encode(after.encode()).decode()
+
+
+def _read_token(token: str) -> str:
+    try:
+        return base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True).decode()
+    except (UnicodeError, binascii.Error) as error:
+        raise errors.InvalidArgument(
+            "The continuation token provided is incorrect", name="continuation-token", value=token
+        ) from error
+
+
+async def list_object_versions(call: Call) -> Answer:
+    """OSS ListObjectVersions (GetBucketVersions); documented."""
+    encoding, shown = _encoder(call)
+    key_marker, version_marker = _text(call, "key-marker"), call.query.get("version-id-marker")
+    with call.context.store.read() as view:
+        query = VersionsQuery(
+            prefix=_text(call, "prefix"),
+            delimiter=_text(call, "delimiter"),
+            after_key=key_marker,
+            after_seq=_marker_seq(view, call.bucket.id, key_marker, version_marker),
+            max_keys=read_count(call.query, "max-keys", default=_KEYS_DEFAULT, most=_KEYS_MAX),
+        )
+        page = list_versions(view, call.bucket.id, query)
+    document = XmlWriter("ListVersionsResult")
+    document.element("Name", call.bucket.name)
+    document.element("Prefix", shown(query.prefix))
+    document.element("KeyMarker", shown(key_marker))
+    document.element("VersionIdMarker", version_marker or "")
+    document.number("MaxKeys", query.max_keys)
+    document.element("Delimiter", shown(query.delimiter))
+    document.optional("EncodingType", encoding)
+    document.flag("IsTruncated", page.is_truncated)
+    if page.is_truncated:
+        document.element("NextKeyMarker", shown(page.next_key))
+        document.optional("NextVersionIdMarker", page.next_version_id)
+    for entry in page.entries:
+        _write_entry(document, entry.version, shown, is_latest=entry.is_latest)
+    for group in page.common_prefixes:
+        document.row(_GROUP, shown(group))
+    return xml_answer(document.to_bytes())
+
+
+def _write_entry(
+    document: XmlWriter, version: ObjectVersion, shown: _Encoder, *, is_latest: bool
+) -> None:
+    latest, uid = "true" if is_latest else "false", version.owner_uid
+    key, modified = shown(version.key), iso_date(version.modified_ms)
+    if version.is_delete_marker:
+        document.row(_MARKER, key, version.version_id, latest, modified, uid, uid)
+        return
+    document.row(
+        _VERSION,
+        key,
+        version.version_id,
+        latest,
+        modified,
+        quoted(version.etag),
+        version.kind.value,
+        str(version.size_bytes),
+        version.storage_class.value,
+        uid,
+        uid,
+    )
+
+
+def _marker_seq(
+    view: MetaView, bucket_id: int, key_marker: str, version_marker: str | None
+) -> int | None:
+    """The place in the stack a version id marker stands for; a marker for what is gone meanwhile
+    stands where it was, as far as its id tells."""
+    if version_marker is None:
+        return None
+    if not key_marker:
+        raise errors.InvalidArgument(
+            "A version-id marker cannot be specified without a key marker.",
+            name="version-id-marker",
+            value=version_marker,
+        )
+    if not version_marker:
+        raise errors.InvalidArgument(
+            "A version-id marker cannot be empty.", name="version-id-marker", value=""
+        )
+    check_version_id(version_marker)
+    found = view.version(bucket_id, key_marker, version_marker)
+    return found.seq if found is not None else seq_of_version_id(version_marker)

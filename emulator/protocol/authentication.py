@@ -1,0 +1,100 @@
+"""Who sent a request: signature, temporary credentials, principal."""
+
+from __future__ import annotations
+
+import hmac
+
+import msgspec
+from aiohttp import web
+
+from emulator.access.credentials import Credential, find_credential, principal_of
+from emulator.access.identity import ANONYMOUS, TEMPORARY_KEY_PREFIX, Principal
+from emulator.access.policy.faults import PolicyError
+from emulator.domain import errors
+from emulator.protocol.addressing import Target
+from emulator.protocol.context import RequestView, ServerContext
+from emulator.protocol.signing import (
+    Claims,
+    SigningRequest,
+    check_region,
+    check_signature,
+    check_time,
+    read_claims,
+)
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who is calling, and the region a V4 scope names (``""`` otherwise)."""
+
+    principal: Principal
+    signing_region: str
+
+
+_NOBODY = Caller(ANONYMOUS, "")
+
+
+def authenticate(
+    context: ServerContext,
+    view: RequestView,
+    request: web.BaseRequest,
+    target: Target,
+    now_ms: int,
+) -> Caller:
+    """Check a request's signature. A request without one is anonymous.
+
+    Raises the errors of ``signing``, and InvalidAccessKeyId, InvalidSecurityToken,
+    SecurityTokenExpired and AccessKeyIdAndSecurityTokenNotMatch.
+    """
+    signed = SigningRequest(
+        method=request.method,
+        bucket=target.bucket,
+        key=target.key,
+        query=target.query,
+        headers=tuple([(name.lower(), value) for name, value in request.headers.items()]),
+    )
+    claims = read_claims(signed)
+    if claims is None:
+        return _NOBODY
+    if context.oss.strict_signing_region and target.bucket:
+        bucket = view.bucket(target.bucket)
+        if bucket is not None:
+            check_region(claims, bucket.region)
+    credential = _find(view, claims)
+    _check_token(claims, credential, now_ms)
+    check_time(claims, now_ms / 1000)
+    check_signature(claims, signed, credential.secret)
+    try:
+        principal = principal_of(view.identities, context.policies, credential)
+    except PolicyError as error:
+        raise errors.AccessDenied("A policy of the caller is stored but cannot be read.") from error
+    if principal is None:
+        raise errors.InvalidAccessKeyId(claims.access_key_id)
+    return Caller(principal, claims.region)
+
+
+def _find(view: RequestView, claims: Claims) -> Credential:
+    key_id = claims.access_key_id
+    credential = find_credential(view.identities, key_id)
+    if credential is None:
+        temporary = key_id.startswith(TEMPORARY_KEY_PREFIX)
+        ec = "0002-00000002" if temporary else "0002-00000902"
+        raise errors.InvalidAccessKeyId(key_id, ec=ec)
+    if not credential.active:
+        raise errors.InvalidAccessKeyId(key_id, "The OSS Access Key Id you provided is disabled.")
+    return credential
+
+
+def _check_token(claims: Claims, credential: Credential, now_ms: int) -> None:
+    """A temporary key needs its own token, a permanent key none (inferred for the latter)."""
+    token = claims.security_token
+    if not credential.security_token:
+        if token:
+            raise errors.AccessKeyIdAndSecurityTokenNotMatch
+        return
+    if not token:
+        raise errors.InvalidAccessKeyId(claims.access_key_id, ec="0002-00000002")
+    given = token.encode("utf-8", "surrogateescape")
+    if not hmac.compare_digest(given, credential.security_token.encode()):
+        raise errors.InvalidSecurityToken
+    if credential.expires_ms is not None and now_ms >= credential.expires_ms:
+        raise errors.SecurityTokenExpired

@@ -1,0 +1,208 @@
+"""Receiving request bodies: presence, limits, deadlines, hashing, and staging of content."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hashlib
+from collections.abc import AsyncIterator
+
+import fastcrc
+from aiohttp import ClientError, web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from emulator.config import OssSettings, WireSettings
+from emulator.domain import errors
+from emulator.domain.model import StagedBlob
+from emulator.domain.objects import Content
+from emulator.domain.ports import BlobStore, BlobWriter
+
+_PIECE_BYTES = 1024 * 1024
+_HASH_INLINE_BYTES = 64 * 1024  # more than that is hashed outside the event loop
+_BROKEN = (ClientError, ConnectionError, HttpProcessingError, web.RequestPayloadError)
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class RequestBody:
+    """The body of one request, not read before a handler asks for it."""
+
+    __slots__ = ("_continue_wanted", "_is_chunked", "_request", "_wire", "declared_bytes")
+
+    def __init__(self, request: web.BaseRequest, wire: WireSettings) -> None:
+        headers = request.headers
+        length = headers.get("Content-Length")
+        self._request = request
+        self._wire = wire
+        self._is_chunked = "chunked" in headers.get("Transfer-Encoding", "").lower()
+        self._continue_wanted = headers.get("Expect", "").lower() == "100-continue"
+        # the parser has checked that the length is a plain number
+        self.declared_bytes = int(length) if length is not None and len(length) < 21 else None
+        if length is not None and self.declared_bytes is None:
+            raise errors.EntityTooLarge
+
+    def require_length(self) -> None:
+        """Raise MissingContentLength unless the body has a length or is chunked."""
+        if self.declared_bytes is None and not self._is_chunked:
+            raise errors.MissingContentLength
+
+    async def pieces(self, bytes_max: int) -> AsyncIterator[bytes]:
+        """The body as it comes in.
+
+        Raises EntityTooLarge above ``bytes_max``, RequestTimeout when the client is too slow and
+        IncompleteBody when it goes away.
+        """
+        if self.declared_bytes is not None and self.declared_bytes > bytes_max:
+            raise errors.EntityTooLarge
+        self._send_continue()
+        content = self._request.content
+        loop = asyncio.get_running_loop()
+        started, received = loop.time(), 0
+        try:
+            while True:
+                piece = content.read_nowait(-1)
+                if not piece:
+                    if content.at_eof():
+                        break
+                    rate = self._wire.body_rate_bytes_per_s_min
+                    deadline = started + self._wire.body_grace_s + received / rate
+                    async with asyncio.timeout_at(deadline):
+                        piece = await content.readany()
+                    if not piece:
+                        break
+                received += len(piece)
+                if received > bytes_max:
+                    raise errors.EntityTooLarge
+                yield piece
+        except TimeoutError as error:
+            raise errors.RequestTimeout from error
+        except _BROKEN as error:
+            raise errors.IncompleteBody from error
+        if self.declared_bytes is not None and received < self.declared_bytes:
+            raise errors.IncompleteBody
+
+    async def read(self, bytes_max: int) -> bytes:
+        """The whole body; for documents, not for objects."""
+        parts = [piece async for piece in self.pieces(bytes_max)]
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _send_continue(self) -> None:
+        """Ask for the body, now that nothing speaks against the request."""
+        transport = self._request.transport
+        if self._continue_wanted and transport is not None:
+            self._continue_wanted = False
+            transport.write(_CONTINUE)
+
+
+class _Digest:
+    """MD5 and CRC-64/XZ of content that comes in pieces."""
+
+    __slots__ = ("_md5", "crc64", "size_bytes")
+
+    def __init__(self) -> None:
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self.crc64 = 0
+        self.size_bytes = 0
+
+    def update(self, data: bytes) -> None:
+        """Add bytes."""
+        self._md5.update(data)
+        self.crc64 = fastcrc.crc64.xz(data, self.crc64 if self.size_bytes else None)
+        self.size_bytes += len(data)
+
+    @property
+    def md5(self) -> bytes:
+        """The MD5 of what came so far."""
+        return self._md5.digest()
+
+
+class ExpectedDigest:
+    """What the client says its content hashes to; checked before anything is stored."""
+
+    __slots__ = ("crc64", "md5")
+
+    def __init__(self, md5_header: str | None, crc64_header: str | None) -> None:
+        self.md5 = None if md5_header is None else _read_md5(md5_header)
+        self.crc64 = crc64_header
+
+    def check(self, md5: bytes, crc64: int) -> None:
+        """Raise InvalidDigest or InvalidCRC64 unless both are as announced."""
+        if self.md5 is not None and self.md5 != md5:
+            raise errors.InvalidDigest(
+                "The Content-MD5 you specified did not match what we received."
+            )
+        if self.crc64 is not None and self.crc64 != str(crc64):
+            raise errors.InvalidCRC64
+
+
+def _read_md5(header: str) -> bytes:
+    try:
+        digest = base64.b64decode(header.encode("ascii"), validate=True)
+    except (UnicodeEncodeError, binascii.Error) as error:
+        raise errors.InvalidDigest from error
+    if len(digest) != hashlib.md5(usedforsecurity=False).digest_size:
+        raise errors.InvalidDigest
+    return digest
+
+
+def check_digest(data: bytes, md5_header: str | None) -> None:
+    """Check the ``Content-MD5`` of a document, when there is one."""
+    if md5_header is not None:
+        expected = ExpectedDigest(md5_header, None)
+        expected.check(hashlib.md5(data, usedforsecurity=False).digest(), 0)
+
+
+async def receive_content(
+    body: RequestBody, blobs: BlobStore, settings: OssSettings, expected: ExpectedDigest
+) -> Content:
+    """Receive an object's content, hashing it on the way, and stage it.
+
+    Small content stays in memory until the transaction writes it; larger content streams to the
+    blob store in pieces, so memory does not grow with its size.
+    """
+    body.require_length()
+    digest = _Digest()
+    parts: list[bytes] = []
+    held = 0
+    writer: BlobWriter | None = None
+    try:
+        async for piece in body.pieces(settings.object_bytes_max):
+            parts.append(piece)
+            held += len(piece)
+            if writer is None and held > settings.inline_bytes_max:
+                writer = blobs.writer()
+            if writer is not None and held >= _PIECE_BYTES:
+                await _store(b"".join(parts), digest, writer)
+                parts, held = [], 0
+        data = parts[0] if len(parts) == 1 else b"".join(parts)
+        if writer is not None:
+            await _store(data, digest, writer)
+        elif data:
+            digest.update(data)
+        expected.check(digest.md5, digest.crc64)
+        staged = await _finish(writer, data)
+    except BaseException:
+        if writer is not None:
+            await writer.abort()
+        raise
+    return Content(
+        staged=staged,
+        size_bytes=digest.size_bytes,
+        etag=digest.md5.hex().upper(),
+        crc64=digest.crc64,
+    )
+
+
+async def _store(data: bytes, digest: _Digest, writer: BlobWriter) -> None:
+    """Hash one piece beside the loop, then hand it to the blob store."""
+    if len(data) > _HASH_INLINE_BYTES:
+        await asyncio.get_running_loop().run_in_executor(None, digest.update, data)
+    elif data:
+        digest.update(data)
+    await writer.write(data)
+
+
+async def _finish(writer: BlobWriter | None, data: bytes) -> StagedBlob | None:
+    if writer is not None:
+        return await writer.finish()
+    return StagedBlob(size_bytes=len(data), data=data) if data else None

@@ -1,0 +1,1 @@
+"""The replication engine: rules, decisions, tasks, applying, progress, explaining."""

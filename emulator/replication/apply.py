@@ -1,0 +1,297 @@
+"""Carrying out one piece of work at the destination, inside the transaction that records it.
+
+Nothing here appends a change: what replication writes never replicates onward (documented).
+Every effect can be repeated: done twice it is found done already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import assert_never
+
+import msgspec
+
+from emulator.domain.model import (
+    NULL_VERSION_ID,
+    Bucket,
+    Change,
+    ObjectVersion,
+    Origin,
+    Versioning,
+)
+from emulator.domain.objects import delete_marker, drop_entry, push_entry
+from emulator.domain.versions import new_version_id
+from emulator.replication.model import (
+    Effect,
+    FailureReason,
+    Refusal,
+    Rule,
+    Skip,
+    SkipReason,
+    Work,
+)
+from emulator.replication.ports import Replica, ReplicationTx, ReplicationView
+from emulator.replication.settings import ReplicaOwner, ReplicationSettings
+from emulator.rng import Rng
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a rule copies to, and as whose the replicas are written ("" = the source's owner)."""
+
+    rule: Rule
+    source: Bucket
+    destination: Bucket
+    owner_uid: str
+
+
+def find_target(
+    view: ReplicationView, rule: Rule, settings: ReplicationSettings
+) -> Target | Refusal:
+    """The buckets of a rule as they are now, or why it cannot copy at all."""
+    source = view.bucket_by_id(rule.source_bucket_id)
+    destination = view.bucket(rule.spec.destination_bucket)
+    if source is None or destination is None:
+        return _no_destination(rule, "does not exist")
+    if destination.location != rule.spec.destination_location:
+        return _no_destination(rule, f"is in {destination.location} now")
+    mixed = source.versioning is not destination.versioning
+    if mixed and not settings.allow_mixed_versioning:
+        return Refusal(
+            reason=FailureReason.VERSIONING_MISMATCH,
+            resource=destination.name,
+            message=(
+                f"Versioning of {source.name} is {source.versioning or 'off'}, "
+                f"of {destination.name} {destination.versioning or 'off'}."
+            ),
+            remedy="Give both buckets the same versioning state.",
+        )
+    keeps_owner = settings.cross_account_owner is ReplicaOwner.SOURCE
+    owner_uid = "" if keeps_owner else destination.owner_uid
+    return Target(rule=rule, source=source, destination=destination, owner_uid=owner_uid)
+
+
+def _no_destination(rule: Rule, state: str) -> Refusal:
+    name, location = rule.spec.destination_bucket, rule.spec.destination_location
+    return Refusal(
+        reason=FailureReason.DESTINATION_BUCKET_MISSING,
+        resource=name,
+        message=f"The destination bucket {name} {state}.",
+        remedy=f"Create the bucket {name} in {location} or delete the rule.",
+    )
+
+
+class Applier:
+    """Writes one batch of a rule.
+
+    ``newest`` holds what the destination had on top of each key of the batch when it began: one
+    statement for all of them. A key is looked up by itself from its second write on.
+    """
+
+    def __init__(self, tx: ReplicationTx, target: Target, now_ms: int, rng: Rng) -> None:
+        self._tx = tx
+        self._target = target
+        self._destination = target.destination
+        self._now_ms = now_ms
+        self._rng = rng
+        self._newest: dict[str, ObjectVersion] = {}
+        self._untouched: set[str] = set()
+        self._replicas: list[Replica] = []
+        self._unlist: list[ObjectVersion] = []
+        self._is_mixed = target.source.versioning is not target.destination.versioning
+        self._keeps_versions = target.destination.versioning is not Versioning.NEVER
+
+    @property
+    def destination_id(self) -> int:
+        """The bucket that is written to."""
+        return self._destination.id
+
+    def prepare(self, keys: Sequence[str]) -> None:
+        """Read the newest entries of these keys, all collected work being written."""
+        assert not self._replicas
+        self._newest = self._tx.newest_entries(self._destination.id, keys)
+        self._untouched = set() if self._is_mixed else set(keys)
+
+    def apply(self, work: Work, change: Change, source: ObjectVersion | None) -> Skip | None:
+        """Do the work; a ``Skip`` says why there was nothing to do."""
+        effect = work.effect
+        if effect is Effect.COPY_VERSION and source is not None and self._can_collect(source):
+            return self._collect(change, source)
+        self.flush()
+        self._untouched.discard(change.key)
+        match effect:
+            case Effect.DELETE_OBJECT:
+                return self._delete_object(change)
+            case Effect.DELETE_VERSION:
+                return self._delete_version(change)
+            case Effect.COPY_VERSION | Effect.COPY_MARKER | Effect.UPDATE_VERSION:
+                if source is None:
+                    return Skip(SkipReason.SOURCE_GONE)
+                if effect is Effect.UPDATE_VERSION:
+                    return self._update(source)
+                return self._copy(change, source)
+        assert_never(effect)
+
+    def flush(self) -> None:
+        """Write the replicas collected so far."""
+        if self._replicas:
+            self._tx.insert_replicas(self._replicas, self._unlist)
+            self._replicas = []
+            self._unlist = []
+
+    # copies, the common case: collected and written together
+
+    def _can_collect(self, source: ObjectVersion) -> bool:
+        """Whether nothing in the destination's stack of this key has to be removed."""
+        key = source.key
+        if key not in self._untouched:
+            return False
+        self._untouched.discard(key)
+        if self._keeps_versions:
+            return source.version_id != NULL_VERSION_ID
+        return key not in self._newest
+
+    def _collect(self, change: Change, source: ObjectVersion) -> Skip | None:
+        tx, target, key = self._tx, self._target, source.key
+        below = self._newest.get(key)
+        if below is not None:
+            if tx.version(self._destination.id, key, source.version_id) is not None:
+                return Skip(SkipReason.ALREADY_THERE)
+            if not below.is_delete_marker:
+                self._unlist.append(below)
+        self._replicas.append(
+            Replica(
+                source,
+                self._destination.id,
+                tx.next_seq(),
+                target.owner_uid or source.owner_uid,
+                target.rule.uid,
+                change.seq,
+                self._now_ms,
+            )
+        )
+        return None
+
+    # everything else, one by one
+
+    def _copy(self, change: Change, source: ObjectVersion) -> Skip | None:
+        """Write a replica or marker that may replace the current entry or the null version."""
+        tx = self._tx
+        current = tx.current_version(self._destination.id, source.key)
+        version_id = self._id_at_destination(source)
+        there = current
+        if self._keeps_versions and version_id:
+            there = tx.version(self._destination.id, source.key, version_id)
+        skip = None if there is None else self._compare(there, source)
+        if skip is not None:
+            return skip
+        seq = tx.next_seq()
+        version_id = version_id or new_version_id(seq, self._rng)
+        replica = self._replica(change, source, seq, version_id)
+        if version_id != NULL_VERSION_ID:
+            versioning = Versioning.ENABLED
+        else:
+            # A null version replaces the null version, as a write to a suspended bucket does.
+            versioning = Versioning.SUSPENDED if self._keeps_versions else Versioning.NEVER
+        push_entry(tx, versioning, replica, current, shares_blobs=True)
+        return None
+
+    def _id_at_destination(self, source: ObjectVersion) -> str:
+        """The version id of a replica; ``""``: a new one, because the source has none to give."""
+        if not self._keeps_versions:
+            return NULL_VERSION_ID
+        if not self._is_mixed:
+            return source.version_id
+        if self._destination.versioning is Versioning.SUSPENDED:
+            return NULL_VERSION_ID
+        return "" if source.version_id == NULL_VERSION_ID else source.version_id
+
+    def _compare(self, there: ObjectVersion, source: ObjectVersion) -> Skip | None:
+        """Whether what is at the destination is this source version already, or a newer one."""
+        if there.version_id == source.version_id != NULL_VERSION_ID:
+            return Skip(SkipReason.ALREADY_THERE)
+        origin = there.origin
+        if origin is None or origin.rule_uid != self._target.rule.uid:
+            return None
+        if origin.source_seq == source.seq:
+            return Skip(SkipReason.ALREADY_THERE)
+        return Skip(SkipReason.SUPERSEDED) if origin.source_seq > source.seq else None
+
+    def _replica(
+        self, change: Change, source: ObjectVersion, seq: int, version_id: str
+    ) -> ObjectVersion:
+        origin = Origin(self._target.rule.uid, change.seq, source.seq, self._now_ms)
+        if source.is_delete_marker:
+            modified_ms = source.modified_ms
+            return delete_marker(
+                self._destination, source.key, seq, version_id, modified_ms, origin
+            )
+        return msgspec.structs.replace(
+            source,
+            bucket_id=self._destination.id,
+            seq=seq,
+            version_id=version_id,
+            owner_uid=self._target.owner_uid or source.owner_uid,
+            origin=origin,
+        )
+
+    def _update(self, source: ObjectVersion) -> Skip | None:
+        found = self._replica_of(source)
+        if found is None:
+            return Skip(
+                SkipReason.SUPERSEDED, "the destination does not hold the replica of this version"
+            )
+        if (found.acl, found.tags_json) == (source.acl, source.tags_json):
+            return Skip(SkipReason.ALREADY_THERE)
+        self._tx.update_version(found, acl=source.acl, tags_json=source.tags_json)
+        return None
+
+    def _replica_of(self, source: ObjectVersion) -> ObjectVersion | None:
+        version_id = self._id_at_destination(source)
+        if version_id:
+            found = self._tx.version(self._destination.id, source.key, version_id)
+        else:
+            found = self._tx.current_version(self._destination.id, source.key)
+        if found is None or found.version_id == source.version_id != NULL_VERSION_ID:
+            return found
+        origin = found.origin
+        is_replica = (
+            origin is not None
+            and origin.rule_uid == self._target.rule.uid
+            and origin.source_seq == source.seq
+        )
+        return found if is_replica else None
+
+    def _delete_object(self, change: Change) -> Skip | None:
+        """Delete the key as the destination's versioning does it, whoever wrote it (inferred)."""
+        tx, destination = self._tx, self._destination
+        current = tx.current_version(destination.id, change.key)
+        if not self._keeps_versions:
+            if current is None:
+                return Skip(SkipReason.ALREADY_THERE)
+            if self._is_newer(current, change):
+                return Skip(SkipReason.SUPERSEDED)
+            tx.delete_version(current)
+            return None
+        seq = tx.next_seq()
+        is_enabled = destination.versioning is Versioning.ENABLED
+        version_id = new_version_id(seq, self._rng) if is_enabled else NULL_VERSION_ID
+        origin = Origin(self._target.rule.uid, change.seq, change.version_seq, self._now_ms)
+        marker = delete_marker(destination, change.key, seq, version_id, change.at_ms, origin)
+        push_entry(tx, destination.versioning, marker, current, shares_blobs=False)
+        return None
+
+    def _is_newer(self, current: ObjectVersion, change: Change) -> bool:
+        """Whether the destination holds content of the rule that came after what was deleted."""
+        origin = current.origin
+        return (
+            origin is not None
+            and origin.rule_uid == self._target.rule.uid
+            and origin.source_seq > change.version_seq > 0
+        )
+
+    def _delete_version(self, change: Change) -> Skip | None:
+        found = self._tx.version(self._destination.id, change.key, change.version_id)
+        if found is None:
+            return Skip(SkipReason.ALREADY_THERE)
+        drop_entry(self._tx, found)
+        return None

@@ -1,0 +1,249 @@
+"""The work of one rule inside one transaction: deciding, trying, and storing what must wait."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from emulator.domain.model import Change, ChangeKind, ObjectVersion, Versioning
+from emulator.replication.apply import Applier, Target, find_target
+from emulator.replication.counts import Counts
+from emulator.replication.decide import Decision, Facts, compile_rule, decide
+from emulator.replication.model import Refusal, Rule, Skip, Task, TaskState, Work
+from emulator.replication.ports import Failure, NewTask, ReplicationTx
+from emulator.replication.rights import Rights, RuleRights
+from emulator.replication.settings import ReplicationSettings
+from emulator.replication.tasks import retry_delay_ms
+from emulator.replication.timing import TimingModel
+from emulator.rng import Rng
+
+
+class Tools(msgspec.Struct, frozen=True):
+    """What the engine works with."""
+
+    settings: ReplicationSettings
+    timing: TimingModel
+    rights: Rights
+    rng: Rng
+
+
+# Historical versions of one key that are copied in one go when a new change of it comes first.
+_HISTORY_OF_KEY_MAX = 1_000_000
+
+
+def history_change(version: ObjectVersion, below: ObjectVersion | None) -> Change:
+    """The change that stands for a historical entry; ``below`` is the one under it."""
+    is_marker = version.is_delete_marker
+    return Change(
+        seq=0,
+        bucket_id=version.bucket_id,
+        key=version.key,
+        kind=ChangeKind.MARKER if is_marker else ChangeKind.PUT,
+        version_id=version.version_id,
+        version_seq=version.seq,
+        at_ms=version.modified_ms,
+        removed_kind=below.kind if is_marker and below is not None else "",
+        prior_tags_json=below.tags_json if is_marker and below is not None else "",
+    )
+
+
+class RuleBatch:
+    """One rule, its buckets and rights as they are in this transaction.
+
+    ``refusal`` is why nothing of the rule can be carried out, whatever the key.
+    """
+
+    def __init__(
+        self, tx: ReplicationTx, rule: Rule, tools: Tools, now_ms: int, counts: Counts
+    ) -> None:
+        self.tx = tx
+        self.rule = rule
+        self.now_ms = now_ms
+        self.counts = counts
+        self.refusal: Refusal | None = None
+        self._tools = tools
+        self._compiled = compile_rule(rule.spec, tools.settings)
+        self._blocked: set[str] = set()
+        self._caught_up: set[str] = set()
+        self._new_tasks: list[NewTask] = []
+        self._finished: list[Task] = []
+        self._failures: list[Failure] = []
+        self._applier: Applier | None = None
+        self._rights: RuleRights | None = None
+        self._source_versioning = Versioning.NEVER
+        self._destination_versioning: Versioning | None = None
+        target = find_target(tx, rule, tools.settings)
+        if isinstance(target, Refusal):
+            self.refusal = target
+            source = tx.bucket_by_id(rule.source_bucket_id)
+            if source is not None:
+                self._source_versioning = source.versioning
+        else:
+            self._open(target)
+
+    def _open(self, target: Target) -> None:
+        self._source_versioning = target.source.versioning
+        self._destination_versioning = target.destination.versioning
+        rights = self._tools.rights.of_rule(target)
+        if isinstance(rights, Refusal):
+            self.refusal = rights
+            return
+        self._rights = rights
+        self._applier = Applier(self.tx, target, self.now_ms, self._tools.rng)
+
+    @property
+    def destination_id(self) -> int | None:
+        """The bucket this batch writes to, if it can."""
+        return None if self._applier is None else self._applier.destination_id
+
+    def prepare(self, keys: Sequence[str]) -> None:
+        """Read what is known of the keys that are about to be worked on."""
+        self.flush()
+        if self._applier is not None:
+            self._applier.prepare(keys)
+        uid = self.rule.uid
+        self._blocked = self.tx.keys_with_tasks(uid, keys) if self.tx.has_tasks(uid) else set()
+
+    def take(self, change: Change, source: ObjectVersion | None) -> None:
+        """Carry out a change if it is due and nothing is before it; otherwise store it."""
+        outcome = self._decide(change, source)
+        if isinstance(outcome, Skip):
+            self.counts.skipped += 1
+            return
+        if self._history_comes_first(change.key):
+            self._take_history_of(change.key)
+        self._carry_out(outcome, change, source)
+
+    def take_history(self, version: ObjectVersion, below: ObjectVersion | None) -> None:
+        """Copy a historical entry, or store it; ``below`` is the one under it in its stack."""
+        change = history_change(version, below)
+        outcome = self._decide(change, version)
+        if isinstance(outcome, Skip):
+            self.counts.skipped += 1
+        else:
+            self._carry_out(outcome, change, version)
+
+    def retry(self, task: Task, source: ObjectVersion | None) -> None:
+        """Try a stored task that is due."""
+        outcome = self._decide(task.change, source)
+        if isinstance(outcome, Skip):
+            self.counts.skipped += 1
+            self._finished.append(task)
+            return
+        refusal = self._attempt(outcome, task.change, source)
+        if refusal is None:
+            self._finished.append(task)
+            return
+        attempts = task.attempts + 1
+        self._failures.append(Failure(task.id, self.retry_ms(attempts), attempts, refusal))
+
+    def list_refusal(self) -> Refusal | None:
+        """Why the rule may not read history, if it may not."""
+        return self.refusal if self._rights is None else self._rights.list_refusal()
+
+    def retry_ms(self, attempts: int) -> int:
+        """When to try again after the ``attempts``-th refusal."""
+        return self.now_ms + retry_delay_ms(attempts, self._tools.settings)
+
+    def flush(self) -> None:
+        """Write everything collected so far."""
+        if self._applier is not None:
+            self._applier.flush()
+        if self._finished:
+            self.tx.finish_tasks(self._finished)
+            self._finished = []
+        if self._failures:
+            self.tx.fail_tasks(self._failures)
+            self._failures = []
+        if self._new_tasks:
+            self.tx.insert_tasks(self._new_tasks)
+            self._new_tasks = []
+
+    def _decide(self, change: Change, source: ObjectVersion | None) -> Decision:
+        was_current = False
+        if (
+            change.kind is ChangeKind.DELETE_VERSION
+            and self._source_versioning is not self._destination_versioning
+        ):
+            current = self.tx.current_version(change.bucket_id, change.key)
+            was_current = current is None or current.seq < change.version_seq
+        facts = Facts(
+            source=source,
+            source_versioning=self._source_versioning,
+            destination_versioning=self._destination_versioning,
+            removed_was_current=was_current,
+        )
+        return decide(self._compiled, change, facts)
+
+    def _history_comes_first(self, key: str) -> bool:
+        """Whether the reading of history has still to come to this key.
+
+        Its historical versions are copied before its first new change then, so that the order of
+        the key's versions is kept. A key with stored tasks has got past this.
+        """
+        history = self.rule.history
+        return (
+            not history.done
+            and self.rule.spec.historical
+            and key >= history.at_key
+            and key not in self._caught_up
+            and key not in self._blocked
+        )
+
+    def _take_history_of(self, key: str) -> None:
+        self._caught_up.add(key)
+        history = self.rule.history
+        after_seq = history.at_seq if key == history.at_key else 0
+        below: ObjectVersion | None = None
+        for version in self.tx.history_of_key(
+            self.rule.source_bucket_id,
+            history.bound_seq,
+            key,
+            after_seq=after_seq,
+            limit=_HISTORY_OF_KEY_MAX,
+        ):
+            self.take_history(version, below)
+            below = version
+
+    def _carry_out(self, work: Work, change: Change, source: ObjectVersion | None) -> None:
+        size_bytes = 0 if source is None else source.size_bytes
+        due_ms = self._tools.timing.due_ms(self.rule, change.at_ms, size_bytes, self.now_ms)
+        if change.key in self._blocked:
+            self._store(change, TaskState.QUEUED, due_ms)
+        elif due_ms > self.now_ms:
+            self._store(change, TaskState.WAITING, due_ms)
+        else:
+            refusal = self._attempt(work, change, source)
+            if refusal is not None:
+                self._store(change, TaskState.FAILED, self.retry_ms(1), refusal)
+
+    def _attempt(self, work: Work, change: Change, source: ObjectVersion | None) -> Refusal | None:
+        if self._rights is None or self._applier is None:
+            self.counts.refused += 1
+            return self.refusal
+        refusal = self._rights.refusal(work, change.key)
+        if refusal is not None:
+            self.counts.refused += 1
+            return refusal
+        if self._applier.apply(work, change, source) is None:
+            self.counts.applied += 1
+        else:
+            self.counts.skipped += 1
+        return None
+
+    def _store(
+        self, change: Change, state: TaskState, due_ms: int, refusal: Refusal | None = None
+    ) -> None:
+        self._blocked.add(change.key)
+        self.counts.stored += 1
+        self._new_tasks.append(
+            NewTask(
+                rule_uid=self.rule.uid,
+                change=change,
+                state=state,
+                due_ms=due_ms,
+                attempts=0 if refusal is None else 1,
+                refusal=refusal,
+            )
+        )

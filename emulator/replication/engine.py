@@ -1,0 +1,188 @@
+"""The engine: takes in changes, carries out what is due, and waits on the clock for the rest.
+
+One task owns it (``run``). Everything it knows is in the store: it may be stopped at any moment
+and goes on where the last commit left it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from emulator.clock import Clock, VirtualClock
+from emulator.replication import lifecycle
+from emulator.replication.backfill import read_history
+from emulator.replication.batch import Tools
+from emulator.replication.counts import Counts
+from emulator.replication.intake import Step, take_changes, try_due_tasks
+from emulator.replication.model import RuleState, TaskState
+from emulator.replication.ports import ReplicationStore, ReplicationTx, ReplicationView, RuleDue
+
+# Of one rule in one transaction, however many rules share it: fewer are not worth its reading.
+_SHARE_LEN_MIN = 32
+# Due times that ``settle`` steps through: far beyond any test, and an end for a broken one.
+_ADVANCES_MAX = 100_000
+
+
+class Engine:
+    """Replicates what the store records. All of it runs on the event loop."""
+
+    def __init__(self, store: ReplicationStore, clock: Clock, tools: Tools) -> None:
+        self._store = store
+        self._clock = clock
+        self._tools = tools
+        self._awake = asyncio.Event()
+        self._running = asyncio.Lock()
+        self._turn = 0
+
+    def wake(self) -> None:
+        """Say that something was committed that may be due: a change, a rule, a policy."""
+        self._awake.set()
+
+    async def run(self) -> None:
+        """Carry out what is due, as it comes to be due, until cancelled."""
+        while True:
+            self._awake.clear()
+            await self.run_due()
+            await self._clock.wait(self._awake, self.next_due_ms())
+
+    async def run_due(self, limit: int | None = None) -> Counts:
+        """Carry out everything that is due now, in transactions of bounded length.
+
+        ``limit`` ends it early, after about so many changes.
+        """
+        async with self._running:
+            return await self._run_due(limit)
+
+    async def settle(self, clock: VirtualClock | None) -> Counts:
+        """Carry out everything that is due; with a virtual clock to move, also what will be.
+
+        The clock goes from due time to due time until nothing is left but refused work, all of
+        which was tried again in vain at the last step.
+        """
+        # The owner of ``run`` has to wait: what it did in between would not be counted.
+        async with self._running:
+            counts = await self._run_due(None)
+            if clock is not None:
+                await self._run_what_comes(clock, counts)
+        return counts
+
+    async def _run_due(self, limit: int | None) -> Counts:
+        counts = Counts()
+        while (limit is None or counts.handled < limit) and self._is_due():
+            done = await self._store.write(self._step)
+            assert done.handled > 0, "the engine found something due and nothing to do"
+            counts.add(done)
+        with self._store.read() as view:
+            left = view.open_task_counts()
+        counts.failed = left.get(TaskState.FAILED, 0)
+        counts.pending = sum(left.values()) - counts.failed
+        return counts
+
+    async def _run_what_comes(self, clock: VirtualClock, counts: Counts) -> None:
+        for _ in range(_ADVANCES_MAX):
+            now_ms = clock.now_ms()
+            with self._store.read() as view:
+                planned_ms = _next_planned_ms(view, now_ms)
+                refused_ms = _last_refused_ms(view)
+            if planned_ms is not None:
+                clock.set(max(now_ms, planned_ms))
+                counts.add(await self._run_due(None))
+                continue
+            if refused_ms is None:
+                return
+            clock.set(max(now_ms, refused_ms))
+            retried = await self._run_due(None)
+            counts.add(retried)
+            if retried.progress == 0:
+                return
+
+    def next_due_ms(self) -> int | None:
+        """The earliest instant at which something is due; in the past or now: at once."""
+        with self._store.read() as view:
+            return _next_due_ms(view, self._clock.now_ms())
+
+    def _is_due(self) -> bool:
+        now_ms = self._clock.now_ms()
+        with self._store.read() as view:
+            due_ms = _next_due_ms(view, now_ms)
+        return due_ms is not None and due_ms <= now_ms
+
+    def _step(self, tx: ReplicationTx) -> Counts:
+        """One transaction: rules, then tasks that are due, then new changes, then history."""
+        step = Step(tx, self._tools, self._clock.now_ms())
+        lifecycle.move_rules(step, tx.due_rules())
+        rules = tx.due_rules()
+        behind = [due for due in rules if due.has_changes and due.state is not RuleState.STARTING]
+        history = [due for due in rules if _reads_history(due, step.now_ms)]
+        # Neither a heap of refused tasks nor one busy rule may hold up the others.
+        try_due_tasks(step, max(1, step.left // 2) if behind or history else step.left)
+        for due in self._in_turn(behind):
+            rule = tx.rule_by_uid(due.uid)
+            if rule is not None and step.left > 0:
+                take_changes(step, rule, _share(step, len(behind)))
+        for due in self._in_turn(history):
+            rule = tx.rule_by_uid(due.uid)
+            if rule is not None and step.left > 0:
+                read_history(step, rule, _share(step, len(history)))
+        self._forget_changes(tx, {due.uid for due in behind})
+        return step.counts
+
+    def _in_turn(self, rules: list[RuleDue]) -> list[RuleDue]:
+        if not rules:
+            return rules
+        self._turn += 1
+        first = self._turn % len(rules)
+        return rules[first:] + rules[:first]
+
+    def _forget_changes(self, tx: ReplicationTx, moved: set[int]) -> None:
+        """Forget changes that every rule has taken in, but for the newest ones."""
+        if not moved:
+            return
+        rules = tx.rules()
+        keep_after = tx.last_change_seq() - self._tools.settings.change_history_len
+        for bucket_id in {rule.source_bucket_id for rule in rules if rule.uid in moved}:
+            taken = min(rule.cursor_seq for rule in rules if rule.source_bucket_id == bucket_id)
+            until_seq = min(taken, keep_after)
+            if until_seq > 0:
+                tx.prune_changes(bucket_id, until_seq, limit=2 * self._tools.settings.batch_len)
+
+
+def _share(step: Step, sharers: int) -> int:
+    return min(step.left, max(_SHARE_LEN_MIN, step.left // sharers))
+
+
+def _reads_history(due: RuleDue, now_ms: int) -> bool:
+    return (
+        due.state is RuleState.DOING
+        and due.history_due_ms is not None
+        and due.history_due_ms <= now_ms
+    )
+
+
+def _next_due_ms(view: ReplicationView, now_ms: int) -> int | None:
+    instants = [lifecycle.due_ms(due, now_ms) for due in view.due_rules()]
+    instants.append(view.next_due_ms())
+    return min((instant for instant in instants if instant is not None), default=None)
+
+
+def _next_planned_ms(view: ReplicationView, now_ms: int) -> int | None:
+    """The next due time that is not a mere retry."""
+    instants = [
+        lifecycle.due_ms(due, now_ms)
+        for due in view.due_rules()
+        if due.state is not RuleState.DOING or due.has_changes
+    ]
+    instants.append(view.next_waiting_ms())
+    return min((instant for instant in instants if instant is not None), default=None)
+
+
+def _last_refused_ms(view: ReplicationView) -> int | None:
+    instants = [
+        due.history_due_ms
+        for due in view.due_rules()
+        if due.state is RuleState.DOING and due.history_due_ms is not None
+    ]
+    last_failed_ms = view.last_failed_ms()
+    if last_failed_ms is not None:
+        instants.append(last_failed_ms)
+    return max(instants, default=None)

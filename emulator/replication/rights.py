@@ -1,0 +1,271 @@
+"""Which role acts for a rule, and what it may do at either end.
+
+What needs which right (the rights are documented, which effect needs which is inferred from their
+descriptions):
+
+=====================  =======================  =====================================
+                       on the source            on the destination
+=====================  =======================  =====================================
+reading history        ``ReplicateList``        ``ReplicateList``
+copying, updating      ``ReplicateGet``         ``ReplicateGet``, ``ReplicatePut``
+copying a marker       ``ReplicateGet``         ``ReplicateGet`` and ``ReplicatePut``, or
+                                                ``ReplicateDelete`` if the rule copies deletions
+deleting                                        ``ReplicateGet``, ``ReplicateDelete``
+=====================  =======================  =====================================
+
+``ReplicateGet`` on the destination is what the comparison with the entry already there takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from emulator.access.identity import Principal, Role
+from emulator.access.identity_store import IdentityStore
+from emulator.access.policy.cache import PolicyCache
+from emulator.access.policy.evaluate import Outcome
+from emulator.access.policy.faults import PolicyError
+from emulator.access.policy.records import NamedPolicy, PolicyKind
+from emulator.access.replication_rights import (
+    BucketEnd,
+    OwnBucketPolicies,
+    PreparedRight,
+    RightDecision,
+    prepare_right,
+)
+from emulator.access.trust import OSS_SERVICE, may_assume, role_principal, trust_policy
+from emulator.domain.model import Bucket
+from emulator.replication.apply import Target
+from emulator.replication.model import Effect, FailureReason, Refusal, Work
+from emulator.replication.settings import ReplicationSettings
+
+LIST = "oss:ReplicateList"
+GET = "oss:ReplicateGet"
+PUT = "oss:ReplicatePut"
+DELETE = "oss:ReplicateDelete"
+
+_SESSION = "oss-replication"
+_RULES_KEPT = 1024
+
+
+class Right(msgspec.Struct, frozen=True, gc=False):
+    """One right of a rule's role at one end; ``reason`` is what its lack is called."""
+
+    prepared: PreparedRight
+    bucket: BucketEnd
+    prefix: str  # of the resource names of the bucket's objects
+    action: str
+    reason: FailureReason
+
+    def refusal(self, resource: str) -> Refusal | None:
+        """Why the role may not, if it may not."""
+        decision = self.prepared.decide(resource)
+        return None if decision.allowed else _refusal(self.reason, decision)
+
+
+class CheckedRight(msgspec.Struct, frozen=True, kw_only=True):
+    """A right as ``explain`` shows it."""
+
+    action: str
+    resource: str
+    allowed: bool
+    decided_by: str
+    refusal: Refusal | None = None
+
+
+class RuleRights:
+    """The rights of one rule, settled but for the object. Without a role everything is allowed:
+    the service then acts with its own rights (OSS PutBucketReplication, SyncRole; documented)."""
+
+    __slots__ = ("_copy", "_delete", "_lists", "_marker_by_delete", "_only_delete")
+
+    def __init__(
+        self,
+        *,
+        lists: tuple[Right, ...] = (),
+        read: tuple[Right, ...] = (),
+        put: tuple[Right, ...] = (),
+        delete: tuple[Right, ...] = (),
+    ) -> None:
+        source, destination = read[:1], read[1:]
+        self._lists = lists
+        self._copy = source + destination + put
+        self._marker_by_delete = source + destination + delete
+        self._delete = destination + delete
+        self._only_delete = delete
+
+    def refusal(self, work: Work, key: str) -> Refusal | None:
+        """Why the role may not do this work on a key, if it may not."""
+        for right in self._needed(work):
+            decision = right.prepared.decide(right.prefix + key)
+            if not decision.allowed:
+                return _refusal(right.reason, decision)
+        return None
+
+    def list_refusal(self) -> Refusal | None:
+        """Why the role may not read history, if it may not."""
+        for right in self._lists:
+            refusal = right.refusal(right.bucket.resource())
+            if refusal is not None:
+                return refusal
+        return None
+
+    def check(self, key: str, *, lists: bool, deletes: bool) -> Iterator[CheckedRight]:
+        """Every right that a rule takes for a key: for copies, with ``lists`` for the reading of
+        history, with ``deletes`` for deletions."""
+        if lists:
+            for right in self._lists:
+                yield _checked(right, right.bucket.resource())
+        for right in self._copy + self._only_delete if deletes else self._copy:
+            yield _checked(right, right.prefix + key)
+
+    def _needed(self, work: Work) -> tuple[Right, ...]:
+        if not work.needs_delete_right:
+            return self._copy
+        return self._marker_by_delete if work.effect is Effect.COPY_MARKER else self._delete
+
+
+SERVICE_RIGHTS = RuleRights()
+
+
+class Rights:
+    """Looks the role of a rule up and settles its rights.
+
+    What was settled is kept as long as the texts it was settled from are the same ones.
+    """
+
+    def __init__(
+        self, identities: IdentityStore, policies: PolicyCache, settings: ReplicationSettings
+    ) -> None:
+        self._identities = identities
+        self._policies = policies
+        self._own_bucket_policies = OwnBucketPolicies(settings.same_account_bucket_policy.value)
+        self._kept: dict[int, tuple[object, RuleRights | Refusal]] = {}
+
+    def role_refusal(self, account_uid: str, role_name: str) -> Refusal | None:
+        """Why OSS cannot take the role on, if it cannot."""
+        role = self._assumable(account_uid, role_name)
+        return role if isinstance(role, Refusal) else None
+
+    def of_rule(self, target: Target) -> RuleRights | Refusal:
+        """The rights of a rule's role at its two buckets, or why nobody acts for it."""
+        source, destination = target.source, target.destination
+        texts = (
+            self._identities.identity_version(),
+            target.rule.spec.sync_role,
+            (source.name, source.owner_uid, source.policy),
+            (destination.name, destination.owner_uid, destination.policy),
+        )
+        kept = self._kept.get(target.rule.uid)
+        if kept is not None and kept[0] == texts:
+            return kept[1]
+        try:
+            rights = self._settle(target)
+        except PolicyError as error:
+            rights = Refusal(
+                reason=FailureReason.ROLE_NOT_ASSUMABLE,
+                resource=target.rule.spec.role_name,
+                message=f"A policy that decides for this rule cannot be read: {error}",
+                remedy="Write the policy anew.",
+            )
+        if len(self._kept) >= _RULES_KEPT:
+            self._kept.clear()
+        self._kept[target.rule.uid] = (texts, rights)
+        return rights
+
+    def _settle(self, target: Target) -> RuleRights | Refusal:
+        source, destination = target.source, target.destination
+        if not target.rule.spec.sync_role:
+            if source.owner_uid == destination.owner_uid:
+                return SERVICE_RIGHTS
+            return Refusal(
+                reason=FailureReason.ROLE_MISSING,
+                message="The destination bucket belongs to another account and the rule has no "
+                "SyncRole.",
+                remedy="Make the rule again with a SyncRole.",
+            )
+        role = self._assumable(source.owner_uid, target.rule.spec.role_name)
+        if isinstance(role, Refusal):
+            return role
+        policies = tuple(
+            NamedPolicy(policy.name, self._policies.get(PolicyKind.RAM, policy.document))
+            for policy in self._identities.policies_of_role(role.account_uid, role.name)
+        )
+        principal = role_principal(role, policies, _SESSION)
+        at_source, at_destination = self._end(source), self._end(destination)
+        return RuleRights(
+            lists=(
+                self._right(principal, LIST, at_source, FailureReason.SOURCE_LIST_DENIED),
+                self._right(principal, LIST, at_destination, FailureReason.DESTINATION_LIST_DENIED),
+            ),
+            read=(
+                self._right(principal, GET, at_source, FailureReason.SOURCE_READ_DENIED),
+                self._right(principal, GET, at_destination, FailureReason.DESTINATION_READ_DENIED),
+            ),
+            put=(
+                self._right(principal, PUT, at_destination, FailureReason.DESTINATION_WRITE_DENIED),
+            ),
+            delete=(
+                self._right(
+                    principal, DELETE, at_destination, FailureReason.DESTINATION_DELETE_DENIED
+                ),
+            ),
+        )
+
+    def _assumable(self, account_uid: str, role_name: str) -> Role | Refusal:
+        role = self._identities.role(account_uid, role_name)
+        if role is None:
+            return Refusal(
+                reason=FailureReason.ROLE_MISSING,
+                resource=f"acs:ram::{account_uid}:role/{role_name}",
+                message=f"The account {account_uid} has no role {role_name}.",
+                remedy=f"Create the role {role_name} in the account {account_uid}.",
+            )
+        said = may_assume(trust_policy(role, self._policies), OSS_SERVICE)
+        if said.effect is Outcome.ALLOW:
+            return role
+        return Refusal(
+            reason=FailureReason.ROLE_NOT_ASSUMABLE,
+            action="sts:AssumeRole",
+            resource=role.arn,
+            statement="" if said.statement is None else said.statement.describe(),
+            message=f"The trust policy of the role {role.name} does not let OSS take it on.",
+            remedy=(
+                f"Allow sts:AssumeRole to the service {OSS_SERVICE.name} in the trust policy of "
+                f"{role.name}."
+            ),
+        )
+
+    def _end(self, bucket: Bucket) -> BucketEnd:
+        policy = None
+        if bucket.policy:
+            policy = NamedPolicy(bucket.name, self._policies.get(PolicyKind.BUCKET, bucket.policy))
+        return BucketEnd(name=bucket.name, owner_uid=bucket.owner_uid, policy=policy)
+
+    def _right(self, role: Principal, action: str, end: BucketEnd, reason: FailureReason) -> Right:
+        prepared = prepare_right(role, action, end, own_bucket_policies=self._own_bucket_policies)
+        return Right(prepared, end, f"{end.resource()}/", action, reason)
+
+
+def _refusal(reason: FailureReason, decision: RightDecision) -> Refusal:
+    return Refusal(
+        reason=reason,
+        action=decision.action,
+        resource=decision.resource,
+        statement="" if decision.statement is None else decision.statement.describe(),
+        message=decision.message,
+        remedy=decision.remedy,
+    )
+
+
+def _checked(right: Right, resource: str) -> CheckedRight:
+    decision = right.prepared.decide(resource)
+    return CheckedRight(
+        action=right.action,
+        resource=resource,
+        allowed=decision.allowed,
+        decided_by=decision.reason.value,
+        refusal=None if decision.allowed else _refusal(right.reason, decision),
+    )

@@ -1,0 +1,1 @@
+"""Implementations of the stores the inner rooms ask for: SQLite and files."""

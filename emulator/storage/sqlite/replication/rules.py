@@ -1,0 +1,201 @@
+"""Replication rules in SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import cast
+
+import msgspec
+
+from emulator.replication.model import History, Rule, RuleSpec, RuleState
+from emulator.replication.ports import HistoryPause, NewRule, RuleDue
+from emulator.storage.sqlite.statements import Changing, Row, Statements
+
+_SELECT = """SELECT uid, source_bucket_id, state, spec_json, created_ms, starts_ms, closes_ms,
+    cursor_seq, last_seq, history_bound_seq, history_total, history_taken, history_at_key,
+    history_at_seq, history_done FROM replication_rules"""
+_ALL = f"{_SELECT} ORDER BY uid"
+_OF = f"{_SELECT} WHERE source_bucket_id = ? ORDER BY uid"
+_TO = f"{_SELECT} WHERE destination_bucket = ? ORDER BY uid"
+_BY_ID = f"{_SELECT} WHERE source_bucket_id = ? AND rule_id = ?"
+_BY_UID = f"{_SELECT} WHERE uid = ?"
+
+_DUE = """SELECT uid, state, starts_ms, closes_ms, history_done, history_due_ms,
+    EXISTS (SELECT 1 FROM changes AS change
+            WHERE change.bucket_id = rule.source_bucket_id AND change.seq > rule.cursor_seq
+              AND change.seq <= ifnull(rule.last_seq, change.seq))
+    FROM replication_rules AS rule ORDER BY uid"""
+_PAUSE = "SELECT history_due_ms, history_attempts FROM replication_rules WHERE uid = ?"
+
+_INSERT = """INSERT INTO replication_rules
+    (source_bucket_id, rule_id, destination_bucket, state, spec_json, created_ms, starts_ms,
+     cursor_seq, history_bound_seq)
+    VALUES (?, ?, ?, 'starting', ?, ?, ?, ?, ?)"""
+_SET_SPEC = "UPDATE replication_rules SET spec_json = ? WHERE uid = ?"
+_START = """UPDATE replication_rules
+    SET state = 'doing', history_total = ?, history_done = ?
+    WHERE uid = ? AND state = 'starting'"""
+# A rule that never started takes nothing in.
+_CLOSE = """UPDATE replication_rules SET state = 'closing', closes_ms = ?,
+        last_seq = CASE state WHEN 'starting' THEN cursor_seq ELSE ? END
+    WHERE uid = ? AND state IN ('starting', 'doing')"""
+_MOVE_CURSOR = "UPDATE replication_rules SET cursor_seq = ? WHERE uid = ? AND cursor_seq <= ?"
+_MOVE_HISTORY = """UPDATE replication_rules
+    SET history_taken = ?, history_at_key = ?, history_at_seq = ?, history_done = ?,
+        history_due_ms = 0, history_attempts = 0
+    WHERE uid = ? AND state = 'doing' AND history_done = 0"""
+_PAUSE_HISTORY = """UPDATE replication_rules SET history_due_ms = ?, history_attempts = ?
+    WHERE uid = ? AND state = 'doing' AND history_done = 0"""
+_DELETE = "DELETE FROM replication_rules WHERE uid = ?"
+
+_STATES = {member.value: member for member in RuleState}
+_decode_spec = msgspec.json.Decoder(RuleSpec).decode
+_encode = msgspec.json.Encoder().encode
+
+_SPECS_KEPT = 1024
+
+_RuleRow = tuple[
+    int, int, str, str, int, int, int | None, int, int | None, int, int, int, str, int, int
+]
+
+
+class RuleReads(Statements):
+    """Reading rules; see ``replication.ports.ReplicationView``."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__(connection)
+        self._specs: dict[str, RuleSpec] = {}
+
+    def rules(self) -> list[Rule]:
+        """Every rule, by ``uid``; closing ones too."""
+        return [self._rule(row) for row in self._run(_ALL, ()).fetchall()]
+
+    def rules_of(self, source_bucket_id: int) -> list[Rule]:
+        """The rules whose source is this bucket, by ``uid``."""
+        return [self._rule(row) for row in self._run(_OF, (source_bucket_id,)).fetchall()]
+
+    def rules_to(self, destination_bucket: str) -> list[Rule]:
+        """The rules whose destination is the bucket of this name, by ``uid``."""
+        return [self._rule(row) for row in self._run(_TO, (destination_bucket,)).fetchall()]
+
+    def rule(self, source_bucket_id: int, rule_id: str) -> Rule | None:
+        """The rule of this id."""
+        row = self._run(_BY_ID, (source_bucket_id, rule_id)).fetchone()
+        return None if row is None else self._rule(row)
+
+    def rule_by_uid(self, uid: int) -> Rule | None:
+        """The rule of this ``uid``."""
+        row = self._run(_BY_UID, (uid,)).fetchone()
+        return None if row is None else self._rule(row)
+
+    def due_rules(self) -> list[RuleDue]:
+        """What each rule waits for."""
+        return [_rule_due(row) for row in self._run(_DUE, ()).fetchall()]
+
+    def history_pause(self, uid: int) -> HistoryPause:
+        """Until when the reading of a rule's history is put off, and after how many refusals."""
+        row = self._run(_PAUSE, (uid,)).fetchone()
+        assert row is not None
+        due_ms, attempts = cast(tuple[int, int], row)
+        return HistoryPause(due_ms, attempts)
+
+    def _rule(self, row: Row) -> Rule:
+        (
+            uid, source, state, spec_json, created, starts, closes, cursor, last,
+            bound, total, taken, at_key, at_seq, done,
+        ) = cast(_RuleRow, row)  # fmt: skip
+        return Rule(
+            uid=uid,
+            source_bucket_id=source,
+            spec=self._spec(spec_json),
+            state=_STATES[state],
+            created_ms=created,
+            starts_ms=starts,
+            closes_ms=closes,
+            cursor_seq=cursor,
+            last_seq=last,
+            history=History(
+                bound_seq=bound,
+                total=total,
+                taken=taken,
+                at_key=at_key,
+                at_seq=at_seq,
+                done=done == 1,
+            ),
+        )
+
+    def _spec(self, text: str) -> RuleSpec:
+        spec = self._specs.get(text)
+        if spec is None:
+            if len(self._specs) >= _SPECS_KEPT:
+                self._specs.clear()
+            spec = self._specs[text] = _decode_spec(text)
+        return spec
+
+
+def _rule_due(row: Row) -> RuleDue:
+    uid, state, starts, closes, done, history_due, behind = cast(
+        tuple[int, str, int, int | None, int, int, int], row
+    )
+    return RuleDue(
+        uid=uid,
+        state=_STATES[state],
+        starts_ms=starts,
+        closes_ms=closes,
+        has_changes=behind == 1,
+        history_due_ms=None if done else history_due,
+    )
+
+
+class RuleWrites(RuleReads, Changing):
+    """Changing rules; see ``replication.ports.ReplicationTx``."""
+
+    def insert_rule(self, new: NewRule) -> Rule:
+        """Store a rule in state ``starting``; its bucket records changes from now on."""
+        values = (
+            new.source_bucket_id,
+            new.spec.rule_id,
+            new.spec.destination_bucket,
+            _encode(new.spec).decode(),
+            new.created_ms,
+            new.starts_ms,
+            new.cursor_seq,
+            new.bound_seq,
+        )
+        uid = self._run(_INSERT, values).lastrowid
+        assert uid is not None
+        rule = self.rule_by_uid(uid)
+        assert rule is not None
+        return rule
+
+    def set_rule_spec(self, uid: int, spec: RuleSpec) -> None:
+        """Change the settings of a rule (its RTC status)."""
+        self._change_one(_SET_SPEC, (_encode(spec).decode(), uid))
+
+    def start_rule(self, uid: int, *, history_total: int, history_done: bool) -> None:
+        """``starting`` → ``doing``."""
+        self._change_one(_START, (history_total, int(history_done), uid))
+
+    def close_rule(self, uid: int, *, closes_ms: int, last_seq: int) -> None:
+        """``starting`` or ``doing`` → ``closing``; changes after ``last_seq`` are not taken in."""
+        self._change_one(_CLOSE, (closes_ms, last_seq, uid))
+
+    def move_cursor(self, uid: int, cursor_seq: int) -> None:
+        """Everything up to ``cursor_seq`` is taken in."""
+        self._change_one(_MOVE_CURSOR, (cursor_seq, uid, cursor_seq))
+
+    def move_history(self, uid: int, *, taken: int, at_key: str, at_seq: int, done: bool) -> None:
+        """``taken`` versions in all are taken in, (``at_key``, ``at_seq``) the last of them."""
+        self._change_one(_MOVE_HISTORY, (taken, at_key, at_seq, int(done), uid))
+
+    def pause_history(self, uid: int, pause: HistoryPause) -> None:
+        """Put the reading of a rule's history off."""
+        self._change_one(_PAUSE_HISTORY, (pause.due_ms, pause.attempts, uid))
+
+    def delete_rule(self, uid: int) -> None:
+        """Remove a rule with its tasks; a bucket without rules records no changes any more."""
+        self._change_one(_DELETE, (uid,))
+
+    def _change_one(self, statement: str, values: tuple[int | str, ...]) -> None:
+        changed = self._run(statement, values).rowcount
+        assert changed == 1, "a rule is not in the state that its change needs"

@@ -1,0 +1,226 @@
+"""Replication tasks in SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import cast
+
+import msgspec
+
+from emulator.domain.model import Change, ChangeKind
+from emulator.replication.model import Refusal, Task, TaskState
+from emulator.replication.ports import Failure, NewTask, OpenTasks, TaskRead
+from emulator.storage.sqlite.replication.keys import key_list
+from emulator.storage.sqlite.statements import Changing, Row, Statements
+from emulator.storage.sqlite.versions import VERSION_COLUMNS, version_of_row
+
+_TASK_COLUMNS = """task.id, task.rule_uid, task.state, task.due_ms, task.attempts,
+    task.refusal_json, task.change_seq, task.bucket_id, task.key, task.kind, task.version_id,
+    task.version_seq, task.at_ms, task.removed_kind, task.prior_tags_json"""
+_TASK_COLUMNS_LEN = 15
+_SOURCE_COLUMNS = ", ".join(f"source.{name.strip()}" for name in VERSION_COLUMNS.split(","))
+
+# In a bucket that keeps no versions the entry that stands for the key now is the source.
+_DUE = f"""SELECT {_TASK_COLUMNS}, {_SOURCE_COLUMNS}
+    FROM replication_tasks AS task
+    LEFT JOIN buckets AS bucket ON bucket.id = task.bucket_id
+    LEFT JOIN versions AS source
+      ON source.bucket_id = task.bucket_id AND source.key = task.key
+     AND source.seq = CASE bucket.versioning
+         WHEN '' THEN (SELECT newest.seq FROM versions AS newest
+                       WHERE newest.bucket_id = task.bucket_id AND newest.key = task.key
+                       ORDER BY newest.seq DESC LIMIT 1)
+         ELSE task.version_seq END
+    WHERE task.state <> 'queued' AND task.due_ms <= ?
+    ORDER BY task.due_ms, task.id LIMIT ?"""  # noqa: S608 - constants only
+_NEXT_DUE = """SELECT min(due_ms) FROM replication_tasks INDEXED BY replication_tasks_due
+    WHERE state <> 'queued'"""
+_NEXT_WAITING = """SELECT due_ms FROM replication_tasks INDEXED BY replication_tasks_due
+    WHERE state <> 'queued' AND state = 'waiting' ORDER BY due_ms LIMIT 1"""
+_LAST_FAILED = """SELECT max(due_ms) FROM replication_tasks
+    WHERE state <> 'queued' AND state = 'failed'"""
+_COUNT_ALL = "SELECT state, count(*) FROM replication_tasks GROUP BY state"
+_COUNTS = """SELECT state, count(*), sum(change_seq = 0),
+    min(CASE WHEN change_seq > 0 THEN at_ms END)
+    FROM replication_tasks WHERE rule_uid = ? GROUP BY state"""
+_HISTORY_COUNT = """SELECT count(*) FROM replication_tasks
+    WHERE rule_uid = ? AND change_seq = 0 AND (key, version_seq) <= (?, ?)"""
+_HAS = "SELECT 1 FROM replication_tasks WHERE rule_uid = ? LIMIT 1"
+_HAS_KEY = "SELECT 1 FROM replication_tasks WHERE rule_uid = ? AND key = ? LIMIT 1"
+_WITH_KEYS = """SELECT wanted.value FROM json_each(?) AS wanted
+    WHERE EXISTS (SELECT 1 FROM replication_tasks AS task
+                  WHERE task.rule_uid = ? AND task.key = wanted.value)"""
+_OF_KEY = f"""SELECT {_TASK_COLUMNS} FROM replication_tasks AS task
+    WHERE task.rule_uid = ? AND task.key = ? ORDER BY task.id"""  # noqa: S608 - constants only
+
+_INSERT = """INSERT INTO replication_tasks
+    (rule_uid, change_seq, bucket_id, key, kind, version_id, version_seq, at_ms, removed_kind,
+     prior_tags_json, state, due_ms, attempts, refusal_json)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (rule_uid, change_seq, version_seq) DO NOTHING"""
+_DELETE = "DELETE FROM replication_tasks WHERE id = ? AND state <> 'queued'"
+_PROMOTE = """UPDATE replication_tasks SET state = 'waiting'
+    WHERE state = 'queued'
+      AND id = (SELECT next.id FROM replication_tasks AS next
+                INDEXED BY replication_tasks_by_key
+                WHERE next.rule_uid = ? AND next.key = ? ORDER BY next.id LIMIT 1)"""
+_FAIL = """UPDATE replication_tasks
+    SET state = 'failed', due_ms = ?, attempts = ?, refusal_json = ?
+    WHERE id = ? AND state IN ('waiting', 'failed')"""
+
+_STATES = {member.value: member for member in TaskState}
+_KINDS = {member.value: member for member in ChangeKind}
+_decode_refusal = msgspec.json.Decoder(Refusal).decode
+_encode = msgspec.json.Encoder().encode
+
+_TaskRow = tuple[
+    int, int, str, int, int, str | None, int, int, str, str, str, int, int, str, str
+]  # fmt: skip
+
+
+class TaskReads(Statements):
+    """Reading tasks; see ``replication.ports.ReplicationView``."""
+
+    def due_tasks(self, now_ms: int, limit: int) -> list[TaskRead]:
+        """Tasks due by now that head their rule and key, the longest due first."""
+        found: list[TaskRead] = []
+        for row in self._run(_DUE, (now_ms, limit)).fetchall():
+            source = row[_TASK_COLUMNS_LEN:]
+            found.append(
+                (
+                    _task(row[:_TASK_COLUMNS_LEN]),
+                    None if source[0] is None else version_of_row(source),
+                )
+            )
+        return found
+
+    def next_due_ms(self) -> int | None:
+        """The earliest due time among the tasks that head their rule and key."""
+        return self._instant(_NEXT_DUE)
+
+    def next_waiting_ms(self) -> int | None:
+        """The same among those that were never tried."""
+        return self._instant(_NEXT_WAITING)
+
+    def last_failed_ms(self) -> int | None:
+        """When the last of the refused tasks is tried again."""
+        return self._instant(_LAST_FAILED)
+
+    def open_task_counts(self) -> dict[TaskState, int]:
+        """How many tasks of all rules are in each state."""
+        rows = cast(list[tuple[str, int]], self._run(_COUNT_ALL, ()).fetchall())
+        return {_STATES[state]: count for state, count in rows}
+
+    def open_tasks(self, rule_uid: int) -> OpenTasks:
+        """Counts of a rule's stored tasks."""
+        rows = cast(
+            list[tuple[str, int, int, int | None]], self._run(_COUNTS, (rule_uid,)).fetchall()
+        )
+        by_state = {state: count for state, count, _, _ in rows}
+        return OpenTasks(
+            queued=by_state.get(TaskState.QUEUED.value, 0),
+            waiting=by_state.get(TaskState.WAITING.value, 0),
+            failed=by_state.get(TaskState.FAILED.value, 0),
+            history=sum(history for _, _, history, _ in rows),
+            oldest_ms=min((at_ms for *_, at_ms in rows if at_ms is not None), default=None),
+        )
+
+    def open_history(self, rule_uid: int, at_key: str, at_seq: int) -> int:
+        """Stored tasks of historical data up to and with (``at_key``, ``at_seq``)."""
+        row = self._run(_HISTORY_COUNT, (rule_uid, at_key, at_seq)).fetchone()
+        return cast(tuple[int], row)[0]
+
+    def has_tasks(self, rule_uid: int) -> bool:
+        """Whether a rule has any stored task."""
+        return self._run(_HAS, (rule_uid,)).fetchone() is not None
+
+    def keys_with_tasks(self, rule_uid: int, keys: Sequence[str]) -> set[str]:
+        """Those of the keys that have a stored task of the rule."""
+        wanted = key_list(keys)
+        if wanted is None:
+            return {key for key in keys if self._run(_HAS_KEY, (rule_uid, key)).fetchone()}
+        rows = self._run(_WITH_KEYS, (wanted, rule_uid)).fetchall()
+        return {key for (key,) in cast(list[tuple[str]], rows)}
+
+    def tasks_of_key(self, rule_uid: int, key: str) -> list[Task]:
+        """The stored tasks of a rule and key, in the order they are to be carried out."""
+        return [_task(row) for row in self._run(_OF_KEY, (rule_uid, key)).fetchall()]
+
+    def _instant(self, statement: str) -> int | None:
+        row = cast("tuple[int | None] | None", self._run(statement, ()).fetchone())
+        return None if row is None else row[0]
+
+
+def _task(row: Row) -> Task:
+    (
+        task_id, rule_uid, state, due, attempts, refusal, change_seq, bucket_id, key, kind,
+        version_id, version_seq, at_ms, removed_kind, prior_tags,
+    ) = cast(_TaskRow, row)  # fmt: skip
+    return Task(
+        id=task_id,
+        rule_uid=rule_uid,
+        change=Change(
+            seq=change_seq,
+            bucket_id=bucket_id,
+            key=key,
+            kind=_KINDS[kind],
+            version_id=version_id,
+            version_seq=version_seq,
+            at_ms=at_ms,
+            removed_kind=removed_kind,
+            prior_tags_json=prior_tags,
+        ),
+        state=_STATES[state],
+        due_ms=due,
+        attempts=attempts,
+        refusal=None if refusal is None else _decode_refusal(refusal),
+    )
+
+
+def _values(task: NewTask) -> tuple[int | str | None, ...]:
+    change = task.change
+    return (
+        task.rule_uid,
+        change.seq,
+        change.bucket_id,
+        change.key,
+        change.kind.value,
+        change.version_id,
+        change.version_seq,
+        change.at_ms,
+        change.removed_kind,
+        change.prior_tags_json,
+        task.state.value,
+        task.due_ms,
+        task.attempts,
+        None if task.refusal is None else _encode(task.refusal).decode(),
+    )
+
+
+class TaskWrites(TaskReads, Changing):
+    """Changing tasks; see ``replication.ports.ReplicationTx``."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__(connection)
+        self._run_tasks = connection.cursor().executemany
+
+    def insert_tasks(self, tasks: Sequence[NewTask]) -> None:
+        """Store tasks, in order. One that is stored already is left as it is."""
+        self._run_tasks(_INSERT, [_values(task) for task in tasks])
+
+    def finish_tasks(self, tasks: Sequence[Task]) -> None:
+        """Forget finished tasks; the next queued one of each rule and key takes their place."""
+        gone = self._run_tasks(_DELETE, [(task.id,) for task in tasks]).rowcount
+        assert gone == len(tasks), "a finished task was not at the head of its key"
+        heads = {(task.rule_uid, task.change.key) for task in tasks}
+        self._run_tasks(_PROMOTE, list(heads))
+
+    def fail_tasks(self, failures: Sequence[Failure]) -> None:
+        """``waiting`` or ``failed`` → ``failed``."""
+        values = [
+            (failure.due_ms, failure.attempts, _encode(failure.refusal).decode(), failure.task_id)
+            for failure in failures
+        ]
+        changed = self._run_tasks(_FAIL, values).rowcount
+        assert changed == len(values), "a refused task was not at the head of its key"

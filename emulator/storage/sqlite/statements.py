@@ -1,0 +1,65 @@
+"""What all parts of a view and of a transaction stand on."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import TypeAlias, cast
+
+# One row as SQLite gives it. Columns are told apart by the statement that names them.
+Row: TypeAlias = "tuple[int | str | bytes | None, ...]"
+Values: TypeAlias = "Sequence[int | str | bytes | None]"
+Run: TypeAlias = Callable[[str, Values], sqlite3.Cursor]
+
+_READ_SEQ = "SELECT value FROM counters WHERE name = 'seq'"
+_RESERVE_SEQ = "UPDATE counters SET value = ? WHERE name = 'seq'"
+
+SEQ_BLOCK = 10_000  # numbers reserved at once; what is left of a block is lost at the end
+
+
+class Statements:
+    """Runs statements on one cursor. Every result is read to its end before the next statement:
+    an unfinished one would hold the reader's snapshot."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._run: Run = connection.cursor().execute
+
+
+class Changing(Statements):
+    """The state of the write side that lives longer than one transaction.
+
+    ``unused_files`` collects the blob files that lose their row, to be removed once that is
+    durable; ``inline_bytes`` counts what went into the log besides rows.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__(connection)
+        (reserved,) = cast(tuple[int], self._run(_READ_SEQ, ()).fetchone())
+        self._seq = self._reserved = reserved
+        self.unused_files: list[str] = []
+        self.inline_bytes = 0
+
+    def next_seq(self) -> int:
+        """A number larger than any given before, also across restarts."""
+        self._seq += 1
+        if self._seq > self._reserved:
+            self._reserved = self._seq + SEQ_BLOCK
+            self._run(_RESERVE_SEQ, (self._reserved,))
+        return self._seq
+
+    def mark(self) -> tuple[int, int]:
+        """What ``undo`` needs to forget the work that follows."""
+        return self._reserved, len(self.unused_files)
+
+    def undo(self, mark: tuple[int, int]) -> None:
+        """Follow a rollback: the reservation is gone from the database, the files keep their rows.
+
+        Numbers given out stay given out.
+        """
+        self._reserved, files = mark
+        del self.unused_files[files:]
+
+    def take_unused_files(self) -> list[str]:
+        """The files whose rows are durably gone; the list starts anew."""
+        files, self.unused_files = self.unused_files, []
+        return files

@@ -1,0 +1,43 @@
+"""What of a world was applied, and how much there is of everything."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from emulator.storage.sqlite.statements import Statements
+
+_DIGEST = "SELECT digest FROM world_parts WHERE part = ?"
+_SET_DIGEST = "INSERT OR REPLACE INTO world_parts (part, digest) VALUES (?, ?)"
+_COUNTS = """
+SELECT (SELECT count(*) FROM accounts), (SELECT count(*) FROM buckets),
+       (SELECT count(*) FROM roles), (SELECT count(*) FROM replication_rules)
+"""
+_ROOT_KEYS = """
+SELECT access_key_id, secret FROM access_keys WHERE account_uid = ? AND user_name = ''
+ORDER BY access_key_id
+"""
+
+
+class WorldReads(Statements):
+    """Reading."""
+
+    def world_counts(self) -> tuple[int, int, int, int]:
+        """How many accounts, buckets, roles and rules there are."""
+        return cast(tuple[int, int, int, int], self._run(_COUNTS, ()).fetchone())
+
+    def root_keys(self, account_uid: str) -> list[tuple[str, str]]:
+        """The ids and secrets of an account's own access keys."""
+        return cast(list[tuple[str, str]], self._run(_ROOT_KEYS, (account_uid,)).fetchall())
+
+    def applied_digest(self, part: str) -> str | None:
+        """The digest of a part's description when it was last applied."""
+        row = self._run(_DIGEST, (part,)).fetchone()
+        return None if row is None else str(row[0])
+
+
+class WorldWrites(WorldReads):
+    """Writing."""
+
+    def set_applied_digest(self, part: str, digest: str) -> None:
+        """Remember that a part was applied."""
+        self._run(_SET_DIGEST, (part, digest))

@@ -1,0 +1,1 @@
+"""World files: accounts, roles, policies and buckets described in YAML and loaded idempotently."""

@@ -1,0 +1,139 @@
+"""The shape of a world file, and reading one with errors that name line and field."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+import yaml
+
+from emulator.domain.model import Acl, Redundancy, StorageClass, Versioning
+
+_PATH_IN_MESSAGE = re.compile(r" - at `\$(?P<path>[^`]*)`$")
+_PATH_STEP = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<index>\d+|\.\.\.)\]")
+
+PolicyText = dict[str, object] | str  # a policy document as YAML, or as JSON text
+
+
+class WorldError(Exception):
+    """A world that cannot be read or applied; the message says where and why."""
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of everything in a world file: unknown fields are errors."""
+
+
+class KeySpec(_Part, frozen=True):
+    """An access key."""
+
+    id: str
+    secret: str
+
+
+class SessionSpec(_Part, frozen=True):
+    """Temporary credentials of a role, as STS AssumeRole would hand out."""
+
+    name: str
+    key: KeySpec
+    token: str
+    expires_in_s: int = 3600
+
+
+class UserSpec(_Part, frozen=True):
+    """A RAM user. ``uid`` is the id bucket policies name it by."""
+
+    name: str
+    uid: str
+    keys: list[KeySpec] = []
+    policies: list[str] = []
+
+
+class PolicySpec(_Part, frozen=True):
+    """A custom RAM policy of the account."""
+
+    name: str
+    document: PolicyText
+
+
+class RoleSpec(_Part, frozen=True):
+    """A RAM role. ``policies`` names system policies and custom ones of the account."""
+
+    name: str
+    trust: PolicyText
+    policies: list[str] = []
+    sessions: list[SessionSpec] = []
+
+
+class BucketSpec(_Part, frozen=True):
+    """A bucket."""
+
+    name: str
+    region: str
+    acl: Acl = Acl.PRIVATE
+    storage_class: StorageClass = StorageClass.STANDARD
+    redundancy: Redundancy = Redundancy.LRS
+    versioning: Versioning = Versioning.NEVER
+    policy: PolicyText = ""
+
+
+class AccountSpec(_Part, frozen=True):
+    """An Alibaba Cloud account with what belongs to it."""
+
+    uid: str
+    name: str = ""
+    keys: list[KeySpec] = []
+    users: list[UserSpec] = []
+    policies: list[PolicySpec] = []
+    roles: list[RoleSpec] = []
+    buckets: list[BucketSpec] = []
+
+
+class World(_Part, frozen=True):
+    """A whole world."""
+
+    accounts: list[AccountSpec]
+
+
+def read_world(text: str, name: str) -> World:
+    """Read a world file; ``name`` is shown in errors. Raises WorldError naming line and field."""
+    try:
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{name}:{mark.line + 1}" if mark is not None else name
+        problem = getattr(error, "problem", None) or error
+        raise WorldError(f"{where}: this is no valid YAML: {problem}") from error
+    if values is None:
+        raise WorldError(f"{name}: the file is empty; a world has at least `accounts: []`")
+    try:
+        return msgspec.convert(values, World)
+    except msgspec.ValidationError as error:
+        raise _located(str(error), name, tree) from error
+
+
+def _located(message: str, name: str, tree: yaml.Node | None) -> WorldError:
+    found = _PATH_IN_MESSAGE.search(message)
+    path = found["path"] if found else ""
+    problem = message[: found.start()] if found else message
+    steps = [step["name"] or step["index"] for step in _PATH_STEP.finditer(path)]
+    line = _line_of(tree, steps)
+    field = path.removeprefix(".") or "the file"
+    return WorldError(f"{name}:{line}: {field}: {problem}")
+
+
+def _line_of(node: yaml.Node | None, steps: list[str]) -> int:
+    """The line of the value at a path, or of the nearest thing around it that exists."""
+    line = 1
+    for step in steps:
+        if isinstance(node, yaml.MappingNode):
+            inner = next((v for k, v in node.value if getattr(k, "value", None) == step), None)
+        elif isinstance(node, yaml.SequenceNode) and step.isdigit():
+            inner = node.value[int(step)] if int(step) < len(node.value) else None
+        else:
+            inner = None
+        if inner is None:
+            break
+        node = inner
+        line = node.start_mark.line + 1
+    return line

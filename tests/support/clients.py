@@ -1,0 +1,29 @@
+"""Vendor SDK clients pointed at a server under test."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import oss2
+
+from tests.support.process import KEY_A, KEY_B, SECRET_A, SECRET_B, EmulatorProcess
+
+_KEYS = {"a": (KEY_A, SECRET_A), "b": (KEY_B, SECRET_B)}
+
+
+def auth_of(account: str, version: str = "v1") -> Any:
+    """The oss2 credentials of account ``a`` or ``b``."""
+    key_id, secret = _KEYS[account]
+    return oss2.make_auth(key_id, secret, version)
+
+
+def bucket_of(
+    server: EmulatorProcess,
+    name: str,
+    account: str = "a",
+    *,
+    version: str = "v1",
+    region: str = "cn-hangzhou",
+) -> oss2.Bucket:
+    """An oss2 bucket client in path style."""
+    return oss2.Bucket(auth_of(account, version), server.endpoint, name, region=region)
