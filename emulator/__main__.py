@@ -77,7 +77,8 @@ def _read_file(path: Path) -> Mapping[str, object]:
     except OSError as error:
         raise SettingError(f"the settings file {path} cannot be read: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingError(f"the settings file {path} is no valid YAML: {error}") from error
+        problem = " ".join(str(error).split())
+        raise SettingError(f"the settings file {path} is no valid YAML: {problem}") from error
     if values is None:
         return {}
     if not isinstance(values, dict):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import socket
 from pathlib import Path
 from typing import Self
 
+import aiofiles
 import msgspec
 from aiohttp import web
 
@@ -65,9 +67,10 @@ def _replication_settings(settings: Settings) -> ReplicationSettings:
         raise SettingError(str(error)) from error
 
 
-def _read_world(path: str) -> str:
+async def _read_world(path: str) -> str:
     try:
-        return Path(path).read_text("utf-8")
+        async with aiofiles.open(path, encoding="utf-8") as file:
+            return await file.read()
     except UnicodeDecodeError as error:
         raise WorldError(f"{path}: this is no UTF-8 text") from error
     except OSError as error:
@@ -129,7 +132,7 @@ class App:
         try:
             await app._listen()
             if settings.world:
-                await app.load_world(_read_world(settings.world), settings.world)
+                await app.load_world(await _read_world(settings.world), settings.world)
             app._world_loaded = True
             app._own(app._engine.run(), "engine")
             app._own(app._blobs.clean(), "clean-up")
@@ -157,9 +160,11 @@ class App:
                 http, host, port, backlog=_BACKLOG
             )
         except OSError as error:
+            advice = "give another --host or --port"
+            if error.errno == errno.EADDRINUSE:
+                advice = "stop what uses it, or give another --port (0 picks a free one)"
             raise PortTaken(
-                f"cannot listen on {host}:{port}: {error.strerror or error}; "
-                "stop what uses it, or give another --port (0 picks a free one)"
+                f"cannot listen on {host}:{port}: {error.strerror or error}; {advice}"
             ) from error
         self._http = http
 
@@ -235,7 +240,11 @@ class App:
 
     async def load_world(self, text: str, name: str) -> Loaded:
         """Apply a world file's text. Raises WorldError."""
-        loaded = await load_world(self._store, read_world(text, name), self.clock.now_ms())
+        world = read_world(text, name)
+        try:
+            loaded = await load_world(self._store, world, self.clock.now_ms())
+        except WorldError as error:
+            raise WorldError(f"{name}: {error}") from error
         self._engine.wake()
         return loaded
 

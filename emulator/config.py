@@ -128,6 +128,12 @@ FLAGS = (
     Flag("seed", "NUMBER", "fixes the ids the emulator makes up"),
 )
 
+_CHOICES: Mapping[str, type[StrEnum]] = {
+    "clock": ClockMode,
+    "log": LogLevel,
+    "durability": Durability,
+}
+
 S = TypeVar("S", WireSettings, OssSettings)
 
 
@@ -146,7 +152,7 @@ def named_settings(kind: type[S], prefix: str, given: Mapping[str, str]) -> S:
     try:
         return msgspec.convert(dict(given), kind, strict=False)
     except msgspec.ValidationError as error:
-        raise SettingError(f"setting under {prefix}: {error}") from error
+        raise SettingError(_in_words(str(error), f"{prefix}.")) from error
 
 
 def read_settings(
@@ -159,22 +165,15 @@ def read_settings(
 
     Raises SettingError, naming the setting.
     """
-    plain = {flag.name for flag in FLAGS}
     chosen: dict[str, object] = {}
     groups: dict[str, dict[str, str]] = {"wire": {}, "oss": {}, "repl": {}}
-    for name, value in file_values.items():
-        if name in plain:
-            chosen[name] = value
-        elif name in groups and isinstance(value, Mapping):
-            groups[name].update({str(k): _text(v) for k, v in value.items()})
-        else:
-            raise SettingError(f"the settings file has an unknown key {name!r}")
-    for name in plain:
-        text = environment.get(f"OSSEMU_{name.upper()}")
+    _take_file(file_values, chosen, groups)
+    for flag in FLAGS:
+        text = environment.get(f"OSSEMU_{flag.name.upper()}")
         if text is not None:
-            chosen[name] = text
-    pairs = [p for p in environment.get("OSSEMU_SET", "").split(",") if p] + named
-    for pair in pairs:
+            chosen[flag.name] = text
+    from_environment = environment.get("OSSEMU_SET", "").split(";")
+    for pair in [*filter(None, map(str.strip, from_environment)), *named]:
         group, name, value = _named_pair(pair, groups)
         groups[group][name] = value
     chosen.update({name: value for name, value in flags.items() if value is not None})
@@ -190,6 +189,25 @@ def read_settings(
     )
 
 
+def _take_file(
+    values: Mapping[str, object], chosen: dict[str, object], groups: dict[str, dict[str, str]]
+) -> None:
+    """Sort the keys of a settings file into plain settings and groups of named ones."""
+    plain = {flag.name for flag in FLAGS}
+    for name, value in values.items():
+        if name in plain:
+            chosen[name] = value
+        elif name not in groups:
+            raise SettingError(
+                f"the settings file has an unknown key {name!r}; known are: "
+                + ", ".join([*sorted(plain), *groups])
+            )
+        elif value is not None and not isinstance(value, Mapping):
+            raise SettingError(f"{name!r} in the settings file must hold names with values")
+        elif value is not None:
+            groups[name].update({str(key): _text(each) for key, each in value.items()})
+
+
 def _named_pair(pair: str, groups: Mapping[str, object]) -> tuple[str, str, str]:
     name, separator, value = pair.partition("=")
     group, dot, rest = name.strip().partition(".")
@@ -202,9 +220,12 @@ def _named_pair(pair: str, groups: Mapping[str, object]) -> tuple[str, str, str]
     return group, rest, value.strip()
 
 
-def _in_words(message: str) -> str:
+def _in_words(message: str, prefix: str = "") -> str:
     problem, _, path = message.partition(" - at `$.")
-    return f"setting {path.rstrip('`')}: {problem}" if path else problem
+    name = path.rstrip("`")
+    if name in _CHOICES:
+        problem = f"{problem}, it must be one of " + ", ".join(_CHOICES[name])
+    return f"setting {prefix}{name}: {problem}" if name else problem
 
 
 def _text(value: object) -> str:

@@ -44,7 +44,7 @@ def settings_page() -> str:
     return (
         "# Named settings\n\n"
         + NOTE
-        + "\nGive them as `--set NAME=VALUE`, in `OSSEMU_SET` (separated by commas), or under "
+        + "\nGive them as `--set NAME=VALUE`, in `OSSEMU_SET` (separated by semicolons), or under "
         "their group in the settings file:\n\n```yaml\nrepl:\n  start_delay_s: 0\n```\n\n"
         "| Name | Default | |\n|---|---|---|\n" + "\n".join(lines) + "\n"
     )

@@ -56,16 +56,24 @@ class RightDecision(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class BucketEnd(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """The bucket at one end of a rule; ``policy`` carries the bucket's name."""
+    """The bucket at one end of a rule; ``policy`` carries the bucket's name.
+
+    ``location`` is ``oss-cn-hangzhou`` for a policy that names one region; most name ``*``.
+    """
 
     name: str
     owner_uid: str
     policy: NamedPolicy | None = None
+    location: str = "*"
 
     def resource(self, key: str = "") -> str:
         """The resource name of the bucket, or of one object in it."""
         relative = f"{self.name}/{key}" if key else self.name
-        return f"acs:oss:*:{self.owner_uid}:{relative}"
+        return f"acs:oss:{self.location}:{self.owner_uid}:{relative}"
+
+    def as_written(self, resource: str) -> str:
+        """A resource name of this bucket as policies usually write it: for any region."""
+        return resource.replace(f"acs:oss:{self.location}:", "acs:oss:*:", 1)
 
 
 _ROLE_ALLOWS = RightDecision(allowed=True, reason=RightReason.ROLE_ALLOWS)
@@ -119,6 +127,7 @@ class PreparedRight:
         return self._refused(RightReason.ROLE_LACKS, resource, by_role)
 
     def _refused(self, reason: RightReason, resource: str, said: Evaluation) -> RightDecision:
+        resource = self._bucket.as_written(resource)
         missing = f"{self._action} on {resource}"
         return RightDecision(
             allowed=False,

@@ -14,12 +14,13 @@ from aiohttp import web
 from emulator.clock import ClockMode
 from emulator.control.json import ControlError, answer, error_answer, read_body, read_fields
 from emulator.control.ports import Emulator
-from emulator.domain.errors import OssError
+from emulator.domain.errors import OssError, StorageError
 from emulator.world.document import WorldError
 
 PREFIX = "/_emulator/"
 _LOG = logging.getLogger("ossemu.control")
 _ADVANCE_S_MAX = 100 * 365 * 86_400
+_INSTANT_MS_MAX = 253_402_300_799_999  # the end of the year 9999
 
 _Handler: TypeAlias = "Callable[[ControlApi, web.BaseRequest], Awaitable[web.Response]]"
 
@@ -54,6 +55,8 @@ class ControlApi:
             return error_answer(error)
         except WorldError as error:
             return error_answer(ControlError(400, str(error)))
+        except StorageError as error:
+            return error_answer(ControlError(503, str(error)))
         except OssError as error:
             return error_answer(ControlError(404, f"{error.code}: {error.message}"))
         except Exception:  # noqa: BLE001 - the one place that answers what nobody foresaw
@@ -75,24 +78,24 @@ class ControlApi:
 
     async def post_clock(self, request: web.BaseRequest) -> web.Response:
         """``POST clock``: change the mode, set a virtual clock or move it forward."""
-        change = await read_fields(request, ClockChange)
+        change = await read_fields(request, ClockChange, self._body_deadline_s)
         clock = self._emulator.clock
-        if change.mode is not None:
-            clock.use(change.mode)
-        if change.set is not None or change.advance_s is not None:
-            virtual = clock.virtual()
-            if virtual is None:
-                raise ControlError(
-                    409, "a real clock cannot be moved", 'switch first: {"mode": "virtual"}'
-                )
-            if change.set is not None:
-                virtual.set(_instant_ms(change.set))
-            if change.advance_s is not None:
-                if not 0 <= change.advance_s <= _ADVANCE_S_MAX:
-                    raise ControlError(400, f"advance_s must be between 0 and {_ADVANCE_S_MAX}")
-                virtual.advance(round(change.advance_s * 1000))
+        instant_ms = _moved_ms(change, clock.now_ms())
+        mode = change.mode or clock.mode
+        if instant_ms is not None and mode is not ClockMode.VIRTUAL:
+            raise ControlError(
+                409, "a real clock cannot be moved", 'switch first: {"mode": "virtual"}'
+            )
+        clock.use(mode)
+        virtual = clock.virtual()
+        if instant_ms is not None and virtual is not None:
+            virtual.set(instant_ms)
         self._emulator.time_changed()
         return self._clock_answer()
+
+    @property
+    def _body_deadline_s(self) -> float:
+        return self._emulator.settings.wire.body_grace_s
 
     def _clock_answer(self) -> web.Response:
         clock = self._emulator.clock
@@ -102,7 +105,7 @@ class ControlApi:
 
     async def settle(self, request: web.BaseRequest) -> web.Response:
         """``POST settle``: run what is due; with ``advance`` step the virtual clock until quiet."""
-        wanted = await read_fields(request, SettleRequest)
+        wanted = await read_fields(request, SettleRequest, self._body_deadline_s)
         if wanted.advance and self._emulator.clock.virtual() is None:
             raise ControlError(
                 409,
@@ -113,7 +116,7 @@ class ControlApi:
 
     async def post_world(self, request: web.BaseRequest) -> web.Response:
         """``POST world``: apply a world file (YAML or JSON) sent as the body."""
-        data = await read_body(request)
+        data = await read_body(request, self._body_deadline_s)
         try:
             text = data.decode()
         except UnicodeDecodeError as error:
@@ -155,10 +158,21 @@ def _known() -> str:
     return ", ".join(f"{method} {PREFIX}{path}" for path, of in _ROUTES.items() for method in of)
 
 
-def _instant_ms(instant: datetime) -> int:
-    if instant.tzinfo is None:
-        raise ControlError(400, "the instant needs a time zone, e.g. 2026-01-02T03:04:05Z")
-    return round(instant.timestamp() * 1000)
+def _moved_ms(change: ClockChange, now_ms: int) -> int | None:
+    """The instant a virtual clock is to show, ``None`` if it stays. Raises ControlError."""
+    if change.set is None and change.advance_s is None:
+        return None
+    if change.set is not None:
+        if change.set.tzinfo is None:
+            raise ControlError(400, "the instant needs a time zone, e.g. 2026-01-02T03:04:05Z")
+        now_ms = round(change.set.timestamp() * 1000)
+    if change.advance_s is not None:
+        if not 0 <= change.advance_s <= _ADVANCE_S_MAX:
+            raise ControlError(400, f"advance_s must be between 0 and {_ADVANCE_S_MAX}")
+        now_ms += round(change.advance_s * 1000)
+    if not 0 <= now_ms <= _INSTANT_MS_MAX:
+        raise ControlError(400, "the clock goes from 1970 to 9999")
+    return now_ms
 
 
 def _refuse_other_sites(request: web.BaseRequest) -> None:

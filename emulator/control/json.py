@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TypeVar
 
 import msgspec
-from aiohttp import web
+from aiohttp import ClientError, web
 
 T = TypeVar("T")
 
@@ -39,21 +40,33 @@ def error_answer(error: ControlError) -> web.Response:
     return answer(fields, error.status)
 
 
-async def read_body(request: web.BaseRequest) -> bytes:
-    """The whole body, up to a bound. Raises ControlError."""
+async def read_body(request: web.BaseRequest, deadline_s: float) -> bytes:
+    """The whole body, up to a bound, if it comes within ``deadline_s``. Raises ControlError."""
+    if (request.content_length or 0) > BODY_BYTES_MAX:
+        raise _too_large()
     data = bytearray()
-    while piece := await request.content.readany():
-        data += piece
-        if len(data) > BODY_BYTES_MAX:
-            raise ControlError(413, f"the body is larger than {BODY_BYTES_MAX} bytes")
+    try:
+        async with asyncio.timeout(deadline_s):
+            while piece := await request.content.readany():
+                data += piece
+                if len(data) > BODY_BYTES_MAX:
+                    raise _too_large()
+    except TimeoutError as error:
+        raise ControlError(400, f"the body did not come within {deadline_s:g} seconds") from error
+    except (ClientError, ConnectionError, web.RequestPayloadError) as error:
+        raise ControlError(400, "the body ended too early") from error
     return bytes(data)
 
 
-async def read_fields(request: web.BaseRequest, kind: type[T]) -> T:
+def _too_large() -> ControlError:
+    return ControlError(413, f"the body is larger than {BODY_BYTES_MAX} bytes")
+
+
+async def read_fields(request: web.BaseRequest, kind: type[T], deadline_s: float) -> T:
     """The JSON body as a record; an empty body has no fields. Raises ControlError."""
-    data = await read_body(request)
+    data = await read_body(request, deadline_s)
     try:
         return msgspec.json.decode(data or b"{}", type=kind)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         fields = ", ".join(field.name for field in msgspec.structs.fields(kind))  # type: ignore[arg-type]
         raise ControlError(400, f"the body is not right: {error}", f"fields: {fields}") from error

@@ -7,6 +7,7 @@ from typing import Protocol
 import msgspec
 
 from emulator.clock import AdjustableClock
+from emulator.config import Settings
 from emulator.replication.counts import Counts
 from emulator.replication.explain import Explanation
 from emulator.world.load import Loaded
@@ -24,6 +25,11 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
 
 class Emulator(Protocol):
     """The running emulator, as far as it can be looked at and steered."""
+
+    @property
+    def settings(self) -> Settings:
+        """What it was started with."""
+        ...
 
     @property
     def clock(self) -> AdjustableClock:

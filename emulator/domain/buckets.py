@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from emulator.domain import errors
@@ -14,6 +16,14 @@ from emulator.domain.model import (
 )
 from emulator.domain.objects import live_bucket
 from emulator.domain.ports import MetaTx, NewBucket
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", re.ASCII)
+
+
+def check_name(name: str) -> None:
+    """Raise InvalidBucketName unless a bucket may be made under this name (documented)."""
+    if _NAME.fullmatch(name) is None:
+        raise errors.InvalidBucketName(name, ec="0015-00000001")
 
 
 class BucketRequest(msgspec.Struct, frozen=True, kw_only=True):

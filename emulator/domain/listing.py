@@ -225,9 +225,7 @@ def _first_entry(query: VersionsQuery) -> tuple[str | None, int | None]:
         return query.prefix, None
     if not query.after_key:
         return "", None
-    if query.after_seq is not None:
-        return query.after_key, query.after_seq
     group = _group_of(query.after_key, query.prefix, query.delimiter)
-    if group == query.after_key:
+    if group == query.after_key:  # a key of this name is in the group as well
         return after_prefix(group), None
-    return query.after_key, 0
+    return query.after_key, query.after_seq or 0

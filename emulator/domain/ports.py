@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol, TypeVar
+from typing import Protocol, Self, TypeVar
 
 import msgspec
 
@@ -217,6 +217,22 @@ class BlobWriter(Protocol):
         ...
 
 
+class BlobReader(Protocol):
+    """Content that is being read, piece by piece. Whoever opens it closes it with ``aclose``."""
+
+    def __aiter__(self) -> Self:
+        """Itself."""
+        ...
+
+    async def __anext__(self) -> bytes:
+        """The next piece. Raises BlobUnreadable."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of what is read. Doing it again is harmless."""
+        ...
+
+
 class BlobStore(Protocol):
     """Content too large for the metadata store."""
 
@@ -224,8 +240,8 @@ class BlobStore(Protocol):
         """Begin a blob."""
         ...
 
-    def open(self, files: Sequence[tuple[Blob, Extent]]) -> AsyncIterator[bytes]:
-        """Pieces of the extents in order. The blobs stay readable until the iterator is closed,
+    def open(self, files: Sequence[tuple[Blob, Extent]]) -> BlobReader:
+        """Pieces of the extents in order. The blobs stay readable until the reader is closed,
         even if their last version is deleted meanwhile. Call it in the same step as the look-up."""
         ...
 

@@ -11,7 +11,7 @@ from typing import assert_never
 
 import msgspec
 
-from emulator.domain.model import NULL_VERSION_ID, ObjectVersion, Versioning
+from emulator.domain.model import ObjectVersion, Versioning
 from emulator.rng import Rng
 
 _FORM = re.compile(r"CAEQ[A-Za-z0-9_-]{60}")
@@ -52,11 +52,9 @@ def seq_of_version_id(version_id: str) -> int | None:
 class StackEdit(msgspec.Struct, frozen=True, gc=False):
     """What adding one entry on top of a stack changes below it.
 
-    ``remove`` is replaced for good, ``unlist`` stays but is no longer the listed one, and
-    ``is_null`` says that the new entry is the null version.
+    ``remove`` is replaced for good, ``unlist`` stays but is no longer the listed one.
     """
 
-    is_null: bool
     remove: ObjectVersion | None = None
     unlist: ObjectVersion | None = None
 
@@ -71,20 +69,10 @@ def plan_entry(
     listed = current if current is not None and not current.is_delete_marker else None
     match versioning:
         case Versioning.NEVER:
-            return StackEdit(is_null=True, remove=current)
+            return StackEdit(remove=current)
         case Versioning.ENABLED:
-            return StackEdit(is_null=False, unlist=listed)
+            return StackEdit(unlist=listed)
         case Versioning.SUSPENDED:
             keep = listed is not None and (null is None or listed.seq != null.seq)
-            return StackEdit(is_null=True, remove=null, unlist=listed if keep else None)
+            return StackEdit(remove=null, unlist=listed if keep else None)
     assert_never(versioning)
-
-
-def shown_version_id(versioning: Versioning, version: ObjectVersion) -> str | None:
-    """The ``x-oss-version-id`` clients see: none in buckets that never had versioning."""
-    return None if versioning is Versioning.NEVER else version.version_id
-
-
-def is_null_id(version_id: str) -> bool:
-    """Whether a version id means the null version."""
-    return version_id == NULL_VERSION_ID

@@ -29,7 +29,6 @@ _ALIYUN_DOMAIN = "aliyuncs.com"
 # No Host value names more than this; longer ones are answered without being remembered.
 _HOST_CHARS_MAX = 255
 
-_CREATABLE_BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", re.ASCII)
 # Buckets made before underscores were forbidden may still be addressed (documented).
 _ADDRESSABLE_BUCKET = re.compile(r"[a-z0-9][a-z0-9_-]{1,61}[a-z0-9]", re.ASCII)
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -111,12 +110,6 @@ def read_target(raw_target: str, host: str, base_domains: tuple[str, ...]) -> Ta
     key = decode_key(raw_key) if raw_key else ""
     query = _read_query(raw_query) if has_query else ()
     return Target(bucket, key, query, place.region, style)
-
-
-def validate_bucket_name(name: str) -> None:
-    """Raise InvalidBucketName unless a bucket of this name may be created (OSS PutBucket)."""
-    if _CREATABLE_BUCKET.fullmatch(name) is None:
-        raise InvalidBucketName(name, ec=_BUCKET_NAME_EC)
 
 
 def decode_key(raw_key: str) -> str:

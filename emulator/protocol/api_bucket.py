@@ -8,7 +8,6 @@ from emulator.domain import buckets, errors
 from emulator.domain.buckets import BucketRequest
 from emulator.domain.model import Bucket, Redundancy, StorageClass, Versioning
 from emulator.protocol.access_faults import policy_refusal
-from emulator.protocol.addressing import validate_bucket_name
 from emulator.protocol.api_service import endpoints
 from emulator.protocol.body import check_digest
 from emulator.protocol.call import Answer, Call, xml_answer
@@ -25,7 +24,7 @@ _NO_CLASS = "no such bucket storage class exists"
 
 async def read_document(call: Call, root: str) -> Element | None:
     """The XML body of a request, ``None`` when it is empty. Raises MalformedXML, InvalidDigest."""
-    data = await call.body.read(call.context.wire.xml_bytes_max)
+    data = await call.body.read_document(call.context.wire.xml_bytes_max)
     check_digest(data, call.headers.get("content-md5"))
     if not data.strip():
         return None
@@ -39,7 +38,7 @@ async def put_bucket(call: Call) -> Answer:
     """OSS PutBucket; documented. The region comes from the Host, else ``LocationConstraint``,
     else the scope of a V4 signature, else the setting ``oss.default_region``."""
     name = call.bucket_name
-    validate_bucket_name(name)
+    buckets.check_name(name)
     body = await read_document(call, "CreateBucketConfiguration")
     location = body.text_of("LocationConstraint").strip() if body is not None else ""
     asked = location.removeprefix(_REGION_PREFIX)

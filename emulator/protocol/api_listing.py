@@ -13,7 +13,7 @@ from emulator.domain.listing import (
     list_objects,
     list_versions,
 )
-from emulator.domain.model import ObjectVersion
+from emulator.domain.model import NULL_VERSION_ID, ObjectVersion
 from emulator.domain.objects import check_version_id
 from emulator.domain.ports import MetaView
 from emulator.domain.versions import seq_of_version_id
@@ -183,7 +183,9 @@ async def list_object_versions(call: Call) -> Answer:
     document.flag("IsTruncated", page.is_truncated)
     if page.is_truncated:
         document.element("NextKeyMarker", shown(page.next_key))
-        document.optional("NextVersionIdMarker", page.next_version_id)
+        # oss2 cannot read a page without it, nor may it be sent back empty, so that a common
+        # prefix gets the id that is always valid (inferred).
+        document.element("NextVersionIdMarker", page.next_version_id or NULL_VERSION_ID)
     for entry in page.entries:
         _write_entry(document, entry.version, shown, is_latest=entry.is_latest)
     for group in page.common_prefixes:
@@ -219,8 +221,8 @@ def _marker_seq(
 ) -> int | None:
     """The place in the stack a version id marker stands for; a marker for what is gone meanwhile
     stands where it was, as far as its id tells."""
-    if version_marker is None:
-        return None
+    if version_marker is None or not (version_marker or key_marker):
+        return None  # both empty: what oss2 sends for the first page
     if not key_marker:
         raise errors.InvalidArgument(
             "A version-id marker cannot be specified without a key marker.",

@@ -107,7 +107,7 @@ class _Item(msgspec.Struct, frozen=True):
 
 async def delete_multiple_objects(call: Call) -> Answer:
     """OSS DeleteMultipleObjects: all in one transaction; documented."""
-    data = await call.body.read(call.context.wire.xml_bytes_max)
+    data = await call.body.read_document(call.context.wire.xml_bytes_max)
     check_digest(data, call.headers.get("content-md5"))
     quiet, items = _read_deletes(data)
     bucket, moment = call.bucket, moment_of(call)

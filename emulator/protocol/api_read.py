@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 from emulator.access.identity import PrincipalKind
 from emulator.domain import errors
-from emulator.domain.model import BlobHome, Extent, ObjectVersion
+from emulator.domain.model import Blob, BlobHome, Extent, ObjectVersion
 from emulator.domain.objects import find_readable
 from emulator.domain.ports import BlobStore, MetaView
 from emulator.protocol.call import Answer, Call
 from emulator.protocol.conditions import ByteRange, check_conditions, select_range
 from emulator.protocol.object_headers import meta_headers, object_headers, override_headers
+from emulator.protocol.pieces import Pieces
 
 _PROCESS = "x-oss-process"
 
@@ -30,9 +29,11 @@ async def get_object(call: Call) -> Answer:
             raise errors.InvalidObjectState
         standard = call.headers.get("x-oss-range-behavior") == "standard"
         chosen = select_range(call.headers.get("range"), version.size_bytes, standard=standard)
+        headers = object_headers(bucket, version)
         body, stream = _content(view, call.context.blobs, version, chosen)
-    headers = object_headers(bucket, version)
     headers.update(overrides)
+    if stream is not None:
+        await stream.begin()
     status, length_bytes = 200, version.size_bytes
     if chosen is not None:
         status, length_bytes = 206, chosen.length_bytes
@@ -45,7 +46,7 @@ async def get_object(call: Call) -> Answer:
 
 def _content(
     view: MetaView, blobs: BlobStore, version: ObjectVersion, chosen: ByteRange | None
-) -> tuple[bytes, AsyncIterator[bytes] | None]:
+) -> tuple[bytes, Pieces | None]:
     """The bytes to send: at once when a single inline blob holds them, otherwise as a stream."""
     extents = version.extents
     if chosen is not None:
@@ -56,31 +57,24 @@ def _content(
         data = view.inline_data(extents[0].blob_id)
         if data is not None:
             return _slice(data, extents[0]), None
-    pieces: list[bytes | AsyncIterator[bytes]] = []
+    parts: list[bytes | list[tuple[Blob, Extent]]] = []
     for extent in extents:
         blob = view.blob(extent.blob_id)
         if blob is None:
             raise errors.InternalError
         if blob.home is BlobHome.INLINE:
-            pieces.append(_slice(view.inline_data(blob.id) or b"", extent))
+            parts.append(_slice(view.inline_data(blob.id) or b"", extent))
+        elif parts and isinstance(parts[-1], list):
+            parts[-1].append((blob, extent))
         else:
-            pieces.append(blobs.open([(blob, extent)]))
-    return b"", _join(pieces)
+            parts.append([(blob, extent)])
+    return b"", Pieces([each if isinstance(each, bytes) else blobs.open(each) for each in parts])
 
 
 def _slice(data: bytes, extent: Extent) -> bytes:
     if extent.offset_bytes == 0 and extent.length_bytes == len(data):
         return data
     return data[extent.offset_bytes : extent.offset_bytes + extent.length_bytes]
-
-
-async def _join(pieces: list[bytes | AsyncIterator[bytes]]) -> AsyncIterator[bytes]:
-    for piece in pieces:
-        if isinstance(piece, bytes):
-            yield piece
-        else:
-            async for part in piece:
-                yield part
 
 
 def cut_extents(extents: tuple[Extent, ...], chosen: ByteRange) -> tuple[Extent, ...]:

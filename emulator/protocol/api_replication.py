@@ -65,6 +65,6 @@ async def put_bucket_rtc(call: Call) -> Answer:
 
 
 async def _document(call: Call) -> bytes:
-    body = await call.body.read(call.context.wire.xml_bytes_max)
+    body = await call.body.read_document(call.context.wire.xml_bytes_max)
     check_digest(body, call.headers.get("content-md5"))
     return body

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
 from emulator.access.identity import Principal
 from emulator.domain import errors
 from emulator.domain.model import Bucket
+from emulator.domain.ports import BlobReader
 from emulator.protocol.body import RequestBody
 from emulator.protocol.context import ServerContext
 from emulator.protocol.operations import Operation
@@ -22,7 +23,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     status: int = 200
     headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     body: bytes = b""
-    stream: AsyncIterator[bytes] | None = None
+    stream: BlobReader | None = None  # closed by whoever sends it
     length_bytes: int | None = None  # of the stream, or of the body a HEAD does not carry
 
 
@@ -96,7 +97,8 @@ class Call:
 
     @property
     def found_bucket(self) -> Bucket | None:
-        """The bucket the request names; ``None`` for the service and for PutBucket of a new one."""
+        """The bucket the request names; ``None`` for the service and for PutBucket, whose right is
+        one of the caller's own account whoever has the name."""
         return self._bucket
 
     @property

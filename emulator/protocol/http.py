@@ -218,3 +218,8 @@ class HttpServer(web.Server):
 
     def __call__(self) -> RequestHandler:
         return Connection(self, loop=self._loop, wire=self._wire, rng=self._rng)
+
+    async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - aiohttp's
+        """Close idle connections at once; what is being answered gets ``timeout`` seconds."""
+        self.pre_shutdown()
+        await super().shutdown(timeout)

@@ -24,6 +24,7 @@ from emulator.protocol.dates import http_date
 from emulator.protocol.errors import render_error
 from emulator.protocol.http import SERVER_NAME
 from emulator.protocol.operations import Level, Operation, find_operation
+from emulator.protocol.sending import send
 
 Handler = Callable[[Call], Awaitable[Answer]]
 
@@ -47,6 +48,9 @@ class OssServer:
             answer = await self._handle(request, request_id)
         except errors.OssError as error:
             answer = self._error_answer(error, request, request_id)
+        except errors.StorageError as error:
+            _LOG.error("request %s could not be stored: %s", request_id, error)
+            answer = self._error_answer(errors.ServiceUnavailable(), request, request_id)
         except Exception as error:  # noqa: BLE001 - the one place that answers what nobody foresaw
             _LOG.exception("request %s failed", request_id)
             answer = self._error_answer(error, request, request_id)
@@ -57,15 +61,17 @@ class OssServer:
             **answer.headers,
             "x-oss-server-time": str(int((loop.time() - started) * 1000)),
         }
-        return await self._send(request, answer, headers)
+        return await send(request, answer, headers)
 
     async def _handle(self, request: web.BaseRequest, request_id: str) -> Answer:
         context = self._context
+        body = RequestBody(request, context.wire)
+        body.refuse_beyond(context.oss.object_bytes_max)
         host = request.headers.get("Host", "")
         target = read_target(request.raw_path, host, context.base_domains)
         operation = find_operation(request.method, target.level, target.query, request.headers)
         headers = _header_map(request)
-        call = self._admit(request, target, operation, headers, request_id)
+        call = self._admit(request, body, target, operation, headers, request_id)
         handler = self._handlers.get(operation)
         if handler is None:
             raise errors.NotImplemented(f"The operation {operation.name} is not implemented.")
@@ -74,6 +80,7 @@ class OssServer:
     def _admit(
         self,
         request: web.BaseRequest,
+        body: RequestBody,
         target: Target,
         operation: Operation,
         headers: dict[str, str],
@@ -83,11 +90,11 @@ class OssServer:
         context = self._context
         now_ms = context.clock.now_ms()
         with context.store.read() as view:
-            bucket = view.bucket(target.bucket) if target.bucket else None
-            creates = operation.name == _CREATES_BUCKET
-            if bucket is None and target.level is not Level.SERVICE and not creates:
-                raise errors.NoSuchBucket(target.bucket, ec="0015-00000101")
-            if bucket is not None:
+            bucket = None
+            if target.level is not Level.SERVICE and operation.name != _CREATES_BUCKET:
+                bucket = view.bucket(target.bucket)
+                if bucket is None:
+                    raise errors.NoSuchBucket(target.bucket, ec="0015-00000101")
                 self._check_endpoint(bucket, target)
             caller = authenticate(context, view, request, target, now_ms)
             call = Call(
@@ -99,7 +106,7 @@ class OssServer:
                 key=target.key,
                 query={name: value or "" for name, value in target.query},
                 headers=headers,
-                body=RequestBody(request, context.wire),
+                body=body,
                 host=request.headers.get("Host", ""),
                 region=target.region,
                 signing_region=caller.signing_region,
@@ -131,46 +138,6 @@ class OssServer:
             head=request.method == "HEAD",
         )
         return Answer(status=status, headers=headers, body=body)
-
-    async def _send(
-        self, request: web.BaseRequest, answer: Answer, headers: dict[str, str]
-    ) -> web.StreamResponse:
-        if answer.stream is not None:
-            return await self._send_stream(request, answer, headers)
-        if request.method == "HEAD":
-            if answer.length_bytes is not None:
-                headers["Content-Length"] = str(answer.length_bytes)
-            return web.Response(status=answer.status, headers=headers)
-        return web.Response(status=answer.status, headers=headers, body=answer.body)
-
-    async def _send_stream(
-        self, request: web.BaseRequest, answer: Answer, headers: dict[str, str]
-    ) -> web.StreamResponse:
-        """Send content piece by piece. A half answer must not look whole: on any failure after
-        the head is out the connection is cut."""
-        response = web.StreamResponse(status=answer.status, headers=headers)
-        response.content_length = answer.length_bytes
-        stall_s = self._context.wire.write_stall_s
-        stream = answer.stream
-        if stream is None:
-            raise errors.InternalError
-        try:
-            await response.prepare(request)
-            async for piece in stream:
-                async with asyncio.timeout(stall_s):
-                    await response.write(piece)
-            await response.write_eof()
-        except ConnectionError:
-            return response
-        except Exception:  # noqa: BLE001 - whatever it was, nothing more can be answered
-            _LOG.exception("answer %s was cut", headers["x-oss-request-id"])
-            if request.transport is not None:
-                request.transport.abort()
-        finally:
-            close = getattr(stream, "aclose", None)
-            if close is not None:
-                await close()
-        return response
 
 
 def _header_map(request: web.BaseRequest) -> dict[str, str]:

@@ -14,7 +14,7 @@ from emulator.replication.model import Refusal, Rule, Skip, Task, TaskState, Wor
 from emulator.replication.ports import Failure, NewTask, ReplicationTx
 from emulator.replication.rights import Rights, RuleRights
 from emulator.replication.settings import ReplicationSettings
-from emulator.replication.tasks import retry_delay_ms
+from emulator.replication.tasks import TaskEvent, next_state, retry_delay_ms
 from emulator.replication.timing import TimingModel
 from emulator.rng import Rng
 
@@ -26,10 +26,6 @@ class Tools(msgspec.Struct, frozen=True):
     timing: TimingModel
     rights: Rights
     rng: Rng
-
-
-# Historical versions of one key that are copied in one go when a new change of it comes first.
-_HISTORY_OF_KEY_MAX = 1_000_000
 
 
 def history_change(version: ObjectVersion, below: ObjectVersion | None) -> Change:
@@ -105,15 +101,20 @@ class RuleBatch:
         uid = self.rule.uid
         self._blocked = self.tx.keys_with_tasks(uid, keys) if self.tx.has_tasks(uid) else set()
 
-    def take(self, change: Change, source: ObjectVersion | None) -> None:
-        """Carry out a change if it is due and nothing is before it; otherwise store it."""
+    def take(self, change: Change, source: ObjectVersion | None) -> bool:
+        """Carry out a change if it is due and nothing is before it; otherwise store it.
+
+        ``False``: not yet, because the history of its key is longer than one transaction; part of
+        it is copied, and the change has to be taken again.
+        """
         outcome = self._decide(change, source)
         if isinstance(outcome, Skip):
             self.counts.skipped += 1
-            return
-        if self._history_comes_first(change.key):
-            self._take_history_of(change.key)
+            return True
+        if self._history_comes_first(change.key) and not self._take_history_of(change.key):
+            return False
         self._carry_out(outcome, change, source)
+        return True
 
     def take_history(self, version: ObjectVersion, below: ObjectVersion | None) -> None:
         """Copy a historical entry, or store it; ``below`` is the one under it in its stack."""
@@ -129,14 +130,19 @@ class RuleBatch:
         outcome = self._decide(task.change, source)
         if isinstance(outcome, Skip):
             self.counts.skipped += 1
-            self._finished.append(task)
+            self._finish(task)
             return
         refusal = self._attempt(outcome, task.change, source)
         if refusal is None:
-            self._finished.append(task)
+            self._finish(task)
             return
+        assert next_state(task.state, TaskEvent.REFUSED) is TaskState.FAILED
         attempts = task.attempts + 1
         self._failures.append(Failure(task.id, self.retry_ms(attempts), attempts, refusal))
+
+    def _finish(self, task: Task) -> None:
+        assert next_state(task.state, TaskEvent.FINISHED) is None
+        self._finished.append(task)
 
     def list_refusal(self) -> Refusal | None:
         """Why the rule may not read history, if it may not."""
@@ -180,7 +186,8 @@ class RuleBatch:
         """Whether the reading of history has still to come to this key.
 
         Its historical versions are copied before its first new change then, so that the order of
-        the key's versions is kept. A key with stored tasks has got past this.
+        the key's versions is kept. A key with stored tasks has got past this, unless it stopped
+        in the middle of a long history.
         """
         history = self.rule.history
         return (
@@ -188,23 +195,31 @@ class RuleBatch:
             and self.rule.spec.historical
             and key >= history.at_key
             and key not in self._caught_up
-            and key not in self._blocked
+            and (key not in self._blocked or self.tx.history_ahead(self.rule.uid, key) > 0)
         )
 
-    def _take_history_of(self, key: str) -> None:
-        self._caught_up.add(key)
-        history = self.rule.history
-        after_seq = history.at_seq if key == history.at_key else 0
-        below: ObjectVersion | None = None
-        for version in self.tx.history_of_key(
-            self.rule.source_bucket_id,
-            history.bound_seq,
-            key,
-            after_seq=after_seq,
-            limit=_HISTORY_OF_KEY_MAX,
-        ):
+    def _take_history_of(self, key: str) -> bool:
+        """Copy the history of a key, a page of it at most; whether that was all."""
+        uid, history = self.rule.uid, self.rule.history
+        ahead_seq = self.tx.history_ahead(uid, key)
+        after_seq = max(ahead_seq, history.at_seq if key == history.at_key else 0)
+        limit = self._tools.settings.batch_len
+        source_id = self.rule.source_bucket_id
+        page = self.tx.history_of_key(
+            source_id, history.bound_seq, key, after_seq=after_seq, limit=limit
+        )
+        below = self.tx.version_by_seq(source_id, key, after_seq) if page and after_seq else None
+        for version in page:
             self.take_history(version, below)
             below = version
+        is_all = len(page) < limit
+        if not is_all:
+            self.tx.move_history_ahead(uid, key, page[-1].seq)
+        elif ahead_seq:
+            self.tx.move_history_ahead(uid, "", 0)
+        if is_all:
+            self._caught_up.add(key)
+        return is_all
 
     def _carry_out(self, work: Work, change: Change, source: ObjectVersion | None) -> None:
         size_bytes = 0 if source is None else source.size_bytes

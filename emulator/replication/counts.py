@@ -29,7 +29,7 @@ class Counts(msgspec.Struct):
     failed: int = 0
 
     def add(self, other: Counts) -> None:
-        """Count what ``other`` counted, too; what is left is as ``other`` found it."""
+        """Count what ``other`` counted, too."""
         self.applied += other.applied
         self.skipped += other.skipped
         self.refused += other.refused
@@ -39,8 +39,6 @@ class Counts(msgspec.Struct):
         self.started += other.started
         self.closed += other.closed
         self.paused += other.paused
-        self.pending = other.pending
-        self.failed = other.failed
 
     @property
     def handled(self) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 
 from emulator.clock import Clock, VirtualClock
+from emulator.domain.errors import StorageError, StorageFailed
 from emulator.replication import lifecycle
 from emulator.replication.backfill import read_history
 from emulator.replication.batch import Tools
@@ -21,6 +22,8 @@ from emulator.replication.ports import ReplicationStore, ReplicationTx, Replicat
 _SHARE_LEN_MIN = 32
 # Due times that ``settle`` steps through: far beyond any test, and an end for a broken one.
 _ADVANCES_MAX = 100_000
+_STEPS_IN_VAIN_MAX = 100
+_STORAGE_RETRY_MS = 1_000
 
 
 class Engine:
@@ -42,8 +45,16 @@ class Engine:
         """Carry out what is due, as it comes to be due, until cancelled."""
         while True:
             self._awake.clear()
-            await self.run_due()
-            await self._clock.wait(self._awake, self.next_due_ms())
+            try:
+                async with self._running:
+                    await self._run_due(None)
+                again_ms = self.next_due_ms()
+            except StorageFailed:
+                raise
+            except StorageError:
+                # A full disk, say: nothing is lost, and space may come back.
+                again_ms = self._clock.now_ms() + _STORAGE_RETRY_MS
+            await self._clock.wait(self._awake, again_ms)
 
     async def run_due(self, limit: int | None = None) -> Counts:
         """Carry out everything that is due now, in transactions of bounded length.
@@ -51,7 +62,9 @@ class Engine:
         ``limit`` ends it early, after about so many changes.
         """
         async with self._running:
-            return await self._run_due(limit)
+            counts = await self._run_due(limit)
+        self._count_left(counts)
+        return counts
 
     async def settle(self, clock: VirtualClock | None) -> Counts:
         """Carry out everything that is due; with a virtual clock to move, also what will be.
@@ -64,19 +77,25 @@ class Engine:
             counts = await self._run_due(None)
             if clock is not None:
                 await self._run_what_comes(clock, counts)
+        self._count_left(counts)
         return counts
 
     async def _run_due(self, limit: int | None) -> Counts:
         counts = Counts()
+        in_vain = 0
         while (limit is None or counts.handled < limit) and self._is_due():
             done = await self._store.write(self._step)
-            assert done.handled > 0, "the engine found something due and nothing to do"
             counts.add(done)
+            # A client can take the work away in between, but not for ever.
+            in_vain = 0 if done.handled else in_vain + 1
+            assert in_vain < _STEPS_IN_VAIN_MAX, "something is due and there is nothing to do"
+        return counts
+
+    def _count_left(self, counts: Counts) -> None:
         with self._store.read() as view:
             left = view.open_task_counts()
         counts.failed = left.get(TaskState.FAILED, 0)
         counts.pending = sum(left.values()) - counts.failed
-        return counts
 
     async def _run_what_comes(self, clock: VirtualClock, counts: Counts) -> None:
         for _ in range(_ADVANCES_MAX):
@@ -110,8 +129,9 @@ class Engine:
     def _step(self, tx: ReplicationTx) -> Counts:
         """One transaction: rules, then tasks that are due, then new changes, then history."""
         step = Step(tx, self._tools, self._clock.now_ms())
-        lifecycle.move_rules(step, tx.due_rules())
         rules = tx.due_rules()
+        if lifecycle.move_rules(step, rules):
+            rules = tx.due_rules()
         behind = [due for due in rules if due.has_changes and due.state is not RuleState.STARTING]
         history = [due for due in rules if _reads_history(due, step.now_ms)]
         # Neither a heap of refused tasks nor one busy rule may hold up the others.

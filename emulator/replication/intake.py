@@ -58,9 +58,13 @@ def take_changes(step: Step, rule: Rule, limit: int) -> None:
         return
     batch = step.batch(rule)
     batch.prepare(_keys(change.key for change, _ in changes))
+    cursor_seq = rule.cursor_seq
     for change, source in changes:
-        batch.take(change, source)
-    step.tx.move_cursor(rule.uid, changes[-1][0].seq)
+        if not batch.take(change, source):
+            step.left = 0
+            break
+        cursor_seq = change.seq
+    step.tx.move_cursor(rule.uid, cursor_seq)
     step.flush(batch)
     step.left -= len(changes)
 

@@ -22,8 +22,11 @@ def due_ms(due: RuleDue, now_ms: int) -> int | None:
     assert_never(due.state)
 
 
-def move_rules(step: Step, rules: list[RuleDue]) -> None:
-    """Start the rules whose delay is over, and remove those that have been closing long enough."""
+def move_rules(step: Step, rules: list[RuleDue]) -> bool:
+    """Start the rules whose delay is over, and remove those that have been closing long enough.
+
+    Returns whether any rule moved.
+    """
     for due in rules:
         match due.state:
             case RuleState.STARTING:
@@ -39,6 +42,7 @@ def move_rules(step: Step, rules: list[RuleDue]) -> None:
                 pass
             case _:
                 assert_never(due.state)
+    return step.counts.started + step.counts.closed > 0
 
 
 def _start(step: Step, uid: int) -> None:

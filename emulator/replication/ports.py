@@ -147,6 +147,10 @@ class ReplicationView(MetaView, Protocol):
         """Until when the reading of a rule's history is put off, and after how many refusals."""
         ...
 
+    def history_ahead(self, uid: int, key: str) -> int:
+        """Up to which ``seq`` the history of a key was read out of turn; 0 if it was not."""
+        ...
+
     # changes
 
     def last_change_seq(self) -> int:
@@ -265,6 +269,10 @@ class ReplicationTx(ReplicationView, MetaTx, Protocol):
 
     def pause_history(self, uid: int, pause: HistoryPause) -> None:
         """Put the reading of a rule's history off."""
+        ...
+
+    def move_history_ahead(self, uid: int, key: str, seq: int) -> None:
+        """The history of ``key`` is read out of turn up to ``seq``; of one key at a time."""
         ...
 
     def delete_rule(self, uid: int) -> None:

@@ -242,7 +242,9 @@ class Rights:
         policy = None
         if bucket.policy:
             policy = NamedPolicy(bucket.name, self._policies.get(PolicyKind.BUCKET, bucket.policy))
-        return BucketEnd(name=bucket.name, owner_uid=bucket.owner_uid, policy=policy)
+        return BucketEnd(
+            name=bucket.name, owner_uid=bucket.owner_uid, policy=policy, location=bucket.location
+        )
 
     def _right(self, role: Principal, action: str, end: BucketEnd, reason: FailureReason) -> Right:
         prepared = prepare_right(role, action, end, own_bucket_policies=self._own_bucket_policies)
@@ -264,7 +266,7 @@ def _checked(right: Right, resource: str) -> CheckedRight:
     decision = right.prepared.decide(resource)
     return CheckedRight(
         action=right.action,
-        resource=resource,
+        resource=right.bucket.as_written(resource),
         allowed=decision.allowed,
         decided_by=decision.reason.value,
         refusal=None if decision.allowed else _refusal(right.reason, decision),

@@ -98,18 +98,44 @@ def read_world(text: str, name: str) -> World:
     """Read a world file; ``name`` is shown in errors. Raises WorldError naming line and field."""
     try:
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        _refuse_doubled(tree, name)
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{name}:{mark.line + 1}" if mark is not None else name
         problem = getattr(error, "problem", None) or error
         raise WorldError(f"{where}: this is no valid YAML: {problem}") from error
+    except RecursionError as error:
+        raise WorldError(f"{name}: the file is nested too deeply") from error
+    except (ValueError, AttributeError) as error:  # a scalar its tag or form cannot hold
+        raise WorldError(f"{name}: a value cannot be read: {error}") from error
     if values is None:
         raise WorldError(f"{name}: the file is empty; a world has at least `accounts: []`")
     try:
         return msgspec.convert(values, World)
     except msgspec.ValidationError as error:
         raise _located(str(error), name, tree) from error
+
+
+def _refuse_doubled(tree: yaml.Node | None, name: str) -> None:
+    """YAML lets the last of two equal fields win in silence; here it is an error."""
+    waiting = [tree] if tree is not None else []
+    seen: set[int] = set()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen:  # an anchor may stand in several places
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            waiting += node.value
+        elif isinstance(node, yaml.MappingNode):
+            fields: set[object] = set()
+            for key, value in node.value:
+                waiting.append(value)
+                if isinstance(key, yaml.ScalarNode) and key.value in fields:
+                    line = key.start_mark.line + 1
+                    raise WorldError(f"{name}:{line}: the field {key.value!r} stands there twice")
+                fields.add(getattr(key, "value", None) if isinstance(key, yaml.ScalarNode) else key)
 
 
 def _located(message: str, name: str, tree: yaml.Node | None) -> WorldError:

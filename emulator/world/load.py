@@ -34,6 +34,7 @@ from emulator.domain.buckets import BucketRequest
 from emulator.domain.errors import OssError
 from emulator.domain.model import Bucket, Versioning
 from emulator.domain.ports import MetaTx
+from emulator.replication.regions import known_regions
 from emulator.world.document import AccountSpec, BucketSpec, PolicyText, World, WorldError
 
 T = TypeVar("T")
@@ -203,6 +204,12 @@ def _refs(tx: WorldTx, account: AccountSpec, names: list[str], where: str) -> tu
 
 
 def _put_bucket(tx: WorldTx, owner_uid: str, spec: BucketSpec, now_ms: int) -> None:
+    buckets.check_name(spec.name)
+    if spec.region not in known_regions():
+        raise WorldError(
+            f"bucket {spec.name}: region: there is no region {spec.region!r}; "
+            "write it as in cn-hangzhou"
+        )
     request = BucketRequest(
         name=spec.name,
         owner_uid=owner_uid,

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from typing import NamedTuple
-from xml.etree import ElementTree  # noqa: S405 - documents of our own server
+from xml.etree import ElementTree
 
 from emulator.protocol.signing import (
     Credentials,

@@ -42,7 +42,8 @@ SUB_RESOURCES = frozenset(row.sub_resource for row in OPERATIONS if row.sub_reso
 # (OSS dispatch of HEAD; documented. OPTIONS; inferred).
 _PROBES = frozenset({"HEAD", "OPTIONS"})
 _CHANGING = frozenset({"PUT", "POST", "DELETE"})
-# Sub-resources of a POST to an object that are mere parameters everywhere else.
+# Sub-resources of a POST to an object that are mere parameters of every reading request. Changes
+# of a bucket have no use for them.
 _PROCESSING = frozenset({"x-oss-process", "x-oss-async-process"})
 _NO_SUB_RESOURCE_EC = "0017-00000001"
 
@@ -144,7 +145,8 @@ def _find_by_query(
 
 def _named_sub_resources(method: str, level: Level, values: Mapping[str, str]) -> list[str]:
     selecting = _SELECTING[level]
-    processing = _PROCESSING if level is Level.OBJECT and method == "POST" else frozenset[str]()
+    processes = method == "POST" if level is Level.OBJECT else method in _CHANGING
+    processing = _PROCESSING if processes else frozenset[str]()
     return [
         name
         for name in values

@@ -1,33 +1,48 @@
 """A hardened reader: bytes of a request body in, a small immutable tree or MalformedXML out.
 
-expat is fed by hand, because the limits below must hold while parsing. It reads everything in one
-call: in small pieces this release scans a long token again and again. A handler's exception stops
-our work at once, but expat runs on to the end of its input without us, so whatever could make it
-busy there (a document type with entities) is refused before it starts.
+lxml calls a target of ours while it parses, because the limits below must hold while parsing, and
+no tree of its own is made. It is fed, for then a target's exception ends the parsing at once. What
+it would only tell us too late (a document type with entities, a tag with a hundred thousand
+attributes) or not at all (the declaration, CDATA sections) is looked at before it starts.
+lxml is loaded with the first body, so that the start of the emulator does not wait for it.
 """
 
 from __future__ import annotations
 
 import re
-from xml.parsers import expat
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
 from emulator.domain.errors import MalformedXML
 from emulator.protocol.xml.control_characters import carry, restore
 
+if TYPE_CHECKING:
+    from lxml import etree
+
 BODY_BYTES_MAX = 2 * 1024 * 1024  # (OSS DeleteMultipleObjects, body; documented)
 DEPTH_MAX = 16
 NODES_MAX = 20_000
 ATTRIBUTES_MAX = 16
+# Different names in one document. lxml 6 keeps every name it has met until its thread ends, so
+# that a client with ever new names would otherwise make the emulator grow by all it sends.
+NAMES_CHARS_MAX = 4 * 1024
 
-# Markup that is this long is looked at before expat turns it into a list of attributes.
-_TAG_BYTES_MAX = 64 * 1024
-_LONG_RUN = re.compile(rb"<[^<!?]{%d}" % _TAG_BYTES_MAX)
+# Longer markup is looked at before the parser turns it into attributes or remembers its name.
+_TAG_BYTES_MAX = 4 * 1024
+_LONG_RUN = re.compile(rb"<[^<!]{%d}" % _TAG_BYTES_MAX)
+_LONG_REFERENCE = re.compile(rb"&[^;<&]{%d}" % _TAG_BYTES_MAX)
 _TAG = re.compile(rb"""<(?:[^<>"']++|"[^"<]*+"|'[^'<]*+')*+""")
 
-# No parser separator may occur in a name or a namespace that is worth anything.
-_SEPARATOR = "\n"
+_DECLARATION = re.compile(
+    r"""<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\n]*(?P<version>"[^"<]*"|'[^'<]*')"""
+    r"""(?:[ \t\r\n]+encoding[ \t\r\n]*=[ \t\r\n]*(?P<encoding>"[^"<]*"|'[^'<]*'))?"""
+    r"""(?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*["'](?:yes|no)["'])?[ \t\r\n]*\?>"""
+)
+_CDATA = "<![CDATA["
+_NAMESPACE_END = "}"  # lxml writes a name in a namespace as {namespace}name
+_REASON_CHARS_MAX = 200
 
 
 class Element(msgspec.Struct, frozen=True, gc=False):
@@ -69,63 +84,85 @@ class _Open:
 
 
 class _Builder:
-    """expat's handlers: they build the tree and hold the limits."""
+    """The parser's target: it builds the tree and holds the limits."""
 
-    def __init__(self, *, carried: bool) -> None:
+    def __init__(self, nodes: int, *, carried: bool) -> None:
         self._carried = carried
         self._open: list[_Open] = []
-        self._nodes = 0
-        self._namespaces = 0
-        self.root: Element | None = None
+        # Called for each reference too: a method of ours would make two megabytes of them slow.
+        self._pieces: list[str] = []
+        self.data = self._pieces.append
+        self._nodes = nodes
+        self._names: set[str] = set()
+        self._names_chars = 0
+        self._root: Element | None = None
 
-    def attach(self, parser: expat.XMLParserType) -> None:
-        parser.buffer_text = True
-        parser.ordered_attributes = True
-        parser.XmlDeclHandler = self._declaration
-        parser.StartElementHandler = self._start
-        parser.EndElementHandler = self._end
-        parser.CharacterDataHandler = self._text
-        parser.CommentHandler = self._node
-        parser.ProcessingInstructionHandler = self._node
-        parser.StartCdataSectionHandler = self._node
-        parser.StartNamespaceDeclHandler = self._namespace
-
-    def _declaration(self, version: str, encoding: str | None, _standalone: int) -> None:
-        if version != "1.0":
-            raise MalformedXML("The XML version is not 1.0.")
-        if encoding is not None and encoding.lower() not in {"utf-8", "utf8"}:
-            raise MalformedXML("The encoding is not UTF-8.")
-
-    def _node(self, *_: object) -> None:
-        self._nodes += 1
-        if self._nodes > NODES_MAX:
-            raise MalformedXML(f"There are more than {NODES_MAX} nodes.")
-
-    def _namespace(self, *_: object) -> None:
-        self._namespaces += 1
-        if self._namespaces > ATTRIBUTES_MAX:
-            raise MalformedXML(f"An element has more than {ATTRIBUTES_MAX} attributes.")
-
-    def _start(self, name: str, attributes: list[str]) -> None:
+    def start(
+        self, name: str, attributes: Mapping[str, str], namespaces: Mapping[str | None, str]
+    ) -> None:
+        """A start tag; ``namespaces`` are those declared in it, by prefix."""
         self._node()
-        self._namespaces = 0
-        if len(attributes) > 2 * ATTRIBUTES_MAX:
-            raise MalformedXML(f"An element has more than {ATTRIBUTES_MAX} attributes.")
+        if attributes or namespaces:
+            if len(attributes) > ATTRIBUTES_MAX or len(namespaces) > ATTRIBUTES_MAX:
+                raise MalformedXML(f"An element has more than {ATTRIBUTES_MAX} attributes.")
+            self._meet(attributes)
+            self._meet(prefix or "" for prefix in namespaces)
+            self._meet(namespaces.values())
+        if name not in self._names:
+            self._meet((name,))
         if len(self._open) == DEPTH_MAX:
             raise MalformedXML(f"Elements are nested deeper than {DEPTH_MAX}.")
-        self._open.append(_Open(name.rpartition(_SEPARATOR)[2]))
+        if self._pieces:
+            self._keep_text()
+        self._open.append(_Open(name.rpartition(_NAMESPACE_END)[2]))
 
-    def _text(self, text: str) -> None:
-        self._open[-1].texts.append(text)
-
-    def _end(self, _name: str) -> None:
+    def end(self, _name: str) -> None:
+        """An end tag."""
+        if self._pieces:
+            self._keep_text()
         done = self._open.pop()
         text = "".join(done.texts)
         element = Element(done.tag, restore(text) if self._carried else text, tuple(done.children))
         if self._open:
             self._open[-1].children.append(element)
         else:
-            self.root = element
+            self._root = element
+
+    def comment(self, _text: str) -> None:
+        """A comment."""
+        self._node()
+
+    def pi(self, name: str, _text: str | None) -> None:
+        """A processing instruction."""
+        self._node()
+        self._meet((name,))
+
+    def close(self) -> Element | None:
+        """The root element; the parser is done, or has given up.
+
+        Nothing is kept: lxml holds its targets in cycles that wait for the collector.
+        """
+        root, self._root = self._root, None
+        self._open.clear()
+        self._pieces.clear()
+        return root
+
+    def _keep_text(self) -> None:
+        self._open[-1].texts.append("".join(self._pieces))
+        self._pieces.clear()
+
+    def _node(self) -> None:
+        self._nodes += 1
+        if self._nodes > NODES_MAX:
+            raise MalformedXML(f"There are more than {NODES_MAX} nodes.")
+
+    def _meet(self, names: Iterable[str]) -> None:
+        for name in names:
+            if name not in self._names:
+                self._names.add(name)
+                self._names_chars += len(name)
+        if self._names_chars > NAMES_CHARS_MAX:
+            raise MalformedXML(f"The different names have more than {NAMES_CHARS_MAX} characters.")
 
 
 def read_xml(
@@ -154,7 +191,7 @@ def read_xml(
 
 
 def _scan(body: bytes) -> None:
-    """Refuse what would keep expat busy after our handlers have given up."""
+    """Refuse what would keep the parser busy before it calls our target."""
     # Nothing else begins a document type in UTF-8, and in text these bytes help nobody.
     if b"<!DOCTYPE" in body:
         raise MalformedXML("A document type declaration is not allowed.")
@@ -163,6 +200,9 @@ def _scan(body: bytes) -> None:
     # An element has at most two tags, everything else that counts as a node has one.
     if body.count(b"<") > 2 * NODES_MAX:
         raise MalformedXML(f"There are more than {NODES_MAX} nodes.")
+    # Where there are more, their names are short on the average.
+    if body.count(b"&") <= NODES_MAX and _LONG_REFERENCE.search(body) is not None:
+        raise MalformedXML("A reference does not end.")
     for run in _LONG_RUN.finditer(body):
         tag = _TAG.match(body, run.start())
         if tag is not None and len(tag[0]) > _TAG_BYTES_MAX:
@@ -187,15 +227,51 @@ def _read(body: bytes, body_bytes_max: int, *, control_characters: bool) -> Elem
     if control_characters:
         document = carry(document)
     if "\0" in document:
-        # expat would take `<` and NUL for UTF-16, whatever encoding it was told.
+        # The parser would take `<` and NUL for UTF-16, whatever encoding it was told.
         raise MalformedXML("The body holds a NUL.")
-    builder = _Builder(carried=control_characters)
-    parser = expat.ParserCreate("utf-8", _SEPARATOR)
-    builder.attach(parser)
+    _require_plain_declaration(document)
+    # In a comment these bytes count too.
+    nodes = document.count(_CDATA)
+    if nodes > NODES_MAX:
+        raise MalformedXML(f"There are more than {NODES_MAX} nodes.")
+    return _parse(document, _Builder(nodes, carried=control_characters))
+
+
+def _require_plain_declaration(document: str) -> None:
+    if not document.startswith("<?xml") or document[5:6] not in " \t\r\n":
+        return
+    declaration = _DECLARATION.match(document)
+    if declaration is None:
+        raise MalformedXML("The XML declaration is not well-formed.")
+    if declaration["version"][1:-1] != "1.0":
+        raise MalformedXML("The XML version is not 1.0.")
+    encoding = declaration["encoding"]
+    if encoding is not None and encoding[1:-1].lower() not in {"utf-8", "utf8"}:
+        raise MalformedXML("The encoding is not UTF-8.")
+
+
+def _parse(document: str, builder: _Builder) -> Element:
+    from lxml import etree  # here, so that the start does not load it
+
+    parser = etree.XMLParser(
+        target=cast("etree.ParserTarget", builder),
+        encoding="utf-8",
+        attribute_defaults=False,
+        dtd_validation=False,
+        huge_tree=False,
+        load_dtd=False,
+        no_network=True,
+        recover=False,
+        resolve_entities=False,
+    )
     try:
-        parser.Parse(document, True)
-    except expat.ExpatError as error:
-        where = f"line {error.lineno}, column {error.offset}"
-        raise MalformedXML(f"{expat.ErrorString(error.code)} ({where}).") from None
-    assert builder.root is not None, "expat accepts no document without an element"
-    return builder.root
+        parser.feed(document.encode())
+        root = cast("Element | None", parser.close())
+    except etree.XMLSyntaxError as error:
+        raise MalformedXML(f"{(error.msg or '')[:_REASON_CHARS_MAX]}.") from None
+    # A wrong use of namespaces is only written down.
+    for entry in parser.feed_error_log.filter_from_errors():
+        where = f"line {entry.line}, column {entry.column}"
+        raise MalformedXML(f"{entry.message[:_REASON_CHARS_MAX]} ({where}).")
+    assert root is not None, "the parser accepts no document without an element"
+    return root

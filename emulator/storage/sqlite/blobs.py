@@ -51,6 +51,7 @@ class BlobWrites(BlobReads, Changing):
 
     def add_blob(self, staged: StagedBlob) -> Extent:
         """Record staged content, counted as used once, and return the extent that covers it."""
+        self.require_space()
         blob_id = self.next_seq()
         size = staged.size_bytes
         if staged.file:

@@ -23,8 +23,9 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar, cast
 
-from emulator.domain.errors import StorageFailed
+from emulator.domain.errors import StorageFailed, StorageFull
 from emulator.storage.sqlite.faults import is_machine_fault, storage_error
+from emulator.storage.sqlite.reserve import Reserve
 from emulator.storage.sqlite.view import SqliteTx
 
 T = TypeVar("T")
@@ -34,6 +35,7 @@ GROUP_S_MAX = 0.008
 
 # When the log is folded into the database: by rows changed, a KiB of inline content being one.
 CHECKPOINT_ROWS = 4_000
+_FREE_PAGES_MIN = 512  # inside the database: room enough for what is written next
 
 
 class Request(Generic[T]):
@@ -101,7 +103,9 @@ class GroupWriter:
         *,
         commits_in_thread: bool,
         has_log: bool,
+        reserve: Reserve | None = None,
     ) -> None:
+        self._reserve = reserve
         self._connection = connection
         self._run = connection.cursor().execute
         self._tx = SqliteTx(connection)
@@ -152,8 +156,15 @@ class GroupWriter:
 
     # the group
 
+    def _has_free_pages(self) -> bool:
+        """Whether deletes have made room inside the database, whatever the disk has."""
+        (pages,) = cast(tuple[int], self._run("PRAGMA freelist_count").fetchone())
+        return pages >= _FREE_PAGES_MIN
+
     def _run_group(self) -> None:
         group = Group(self._tx.mark(), self._connection.total_changes)
+        if self._tx.is_full and self._reserve is not None:
+            self._tx.is_full = not (self._reserve.take() or self._has_free_pages())
         try:
             self._hooks.changing()
             self._run("BEGIN IMMEDIATE")
@@ -254,6 +265,9 @@ class GroupWriter:
             failure = StorageFailed(f"a failed transaction cannot be rolled back: {worse}")
         self._hooks.changing()
         self._tx.undo(group.mark)
+        if isinstance(failure, StorageFull) and self._reserve is not None:
+            self._reserve.give_up()
+            self._tx.is_full = True
         if isinstance(failure, StorageFailed):
             self._failure = failure
             self._take_all(group)

@@ -6,6 +6,8 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import TypeAlias, cast
 
+from emulator.domain.errors import StorageFull
+
 # One row as SQLite gives it. Columns are told apart by the statement that names them.
 Row: TypeAlias = "tuple[int | str | bytes | None, ...]"
 Values: TypeAlias = "Sequence[int | str | bytes | None]"
@@ -29,7 +31,8 @@ class Changing(Statements):
     """The state of the write side that lives longer than one transaction.
 
     ``unused_files`` collects the blob files that lose their row, to be removed once that is
-    durable; ``inline_bytes`` counts what went into the log besides rows.
+    durable; ``inline_bytes`` counts what went into the log besides rows. While ``is_full`` is set,
+    nothing is added: what is left of the disk is for deletes.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -38,6 +41,7 @@ class Changing(Statements):
         self._seq = self._reserved = reserved
         self.unused_files: list[str] = []
         self.inline_bytes = 0
+        self.is_full = False
 
     def next_seq(self) -> int:
         """A number larger than any given before, also across restarts."""
@@ -46,6 +50,11 @@ class Changing(Statements):
             self._reserved = self._seq + SEQ_BLOCK
             self._run(_RESERVE_SEQ, (self._reserved,))
         return self._seq
+
+    def require_space(self) -> None:
+        """Raises ``StorageFull`` while the disk is full."""
+        if self.is_full:
+            raise StorageFull("the disk is full")
 
     def mark(self) -> tuple[int, int]:
         """What ``undo`` needs to forget the work that follows."""

@@ -20,6 +20,7 @@ from emulator.storage.sqlite.connections import (
 )
 from emulator.storage.sqlite.groups import GroupWriter, Hooks
 from emulator.storage.sqlite.identity import SqliteIdentities
+from emulator.storage.sqlite.reserve import Reserve
 from emulator.storage.sqlite.statements import Values
 from emulator.storage.sqlite.view import SqliteTx, SqliteView
 
@@ -46,7 +47,9 @@ class SqliteStore:
         lock: FolderLock | None,
         durability: Durability,
         on_failure: Callable[[StorageFailed], None],
+        reserve: Reserve | None = None,
     ) -> None:
+        self._reserve = reserve
         self._reading = reading
         self._lock = lock
         self._closed = False
@@ -63,6 +66,7 @@ class SqliteStore:
             # A commit that syncs takes longer than the hop to a thread, any other is shorter.
             commits_in_thread=durability is Durability.POWER and not self._shares_connection,
             has_log=not self._shares_connection,
+            reserve=reserve,
         )
 
     @classmethod
@@ -90,7 +94,7 @@ class SqliteStore:
             sync_folder(folder)
             reading = connect(folder / DATABASE_NAME, durability)
             reading.execute("PRAGMA query_only = ON")
-            return cls(writing, reading, lock, durability, failed)
+            return cls(writing, reading, lock, durability, failed, Reserve(folder))
         except BaseException:
             lock.release()
             raise
@@ -128,6 +132,8 @@ class SqliteStore:
         if not self._shares_connection:
             self._reading.close()
         await self._writer.close()
+        if self._reserve is not None:
+            self._reserve.close()
         if self._lock is not None:
             self._lock.release()
 

@@ -196,6 +196,8 @@ class VersionWrites(VersionReads, BlobWrites):
 
     def insert_version(self, version: ObjectVersion, *, shares_blobs: bool, listed: bool) -> None:
         """Add an entry to a stack; see ``domain.ports.MetaTx``."""
+        if not (shares_blobs or version.is_delete_marker):
+            self.require_space()
         if shares_blobs:
             self.share_blobs(version.extents)
         self._run(INSERT_VERSION, row_of_version(version, listed=listed))

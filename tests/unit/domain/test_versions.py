@@ -145,33 +145,32 @@ class Row(NamedTuple):
 
     versioning: Versioning
     stack: tuple[ObjectVersion, ...]
-    is_null: bool
     remove: int | None = None
     unlist: int | None = None
 
 
 TABLE = [
-    Row(NEVER, (), is_null=True),
-    Row(NEVER, (null(1),), is_null=True, remove=1),
-    Row(ENABLED, (), is_null=False),
-    Row(ENABLED, (null(1),), is_null=False, unlist=1),
-    Row(ENABLED, (version(1),), is_null=False, unlist=1),
-    Row(ENABLED, (marker(1),), is_null=False),
-    Row(ENABLED, (null_marker(1),), is_null=False),
-    Row(ENABLED, (version(2), version(1)), is_null=False, unlist=2),
-    Row(ENABLED, (version(2), null(1)), is_null=False, unlist=2),
-    Row(ENABLED, (marker(2), version(1)), is_null=False),
-    Row(SUSPENDED, (), is_null=True),
-    Row(SUSPENDED, (null(1),), is_null=True, remove=1),
-    Row(SUSPENDED, (null_marker(1),), is_null=True, remove=1),
-    Row(SUSPENDED, (version(1),), is_null=True, unlist=1),
-    Row(SUSPENDED, (marker(1),), is_null=True),
-    Row(SUSPENDED, (version(2), null(1)), is_null=True, remove=1, unlist=2),
-    Row(SUSPENDED, (version(2), null_marker(1)), is_null=True, remove=1, unlist=2),
-    Row(SUSPENDED, (marker(2), null(1)), is_null=True, remove=1),
-    Row(SUSPENDED, (null(2), version(1)), is_null=True, remove=2),
-    Row(SUSPENDED, (null_marker(2), version(1)), is_null=True, remove=2),
-    Row(SUSPENDED, (version(3), null(2), version(1)), is_null=True, remove=2, unlist=3),
+    Row(NEVER, ()),
+    Row(NEVER, (null(1),), remove=1),
+    Row(ENABLED, ()),
+    Row(ENABLED, (null(1),), unlist=1),
+    Row(ENABLED, (version(1),), unlist=1),
+    Row(ENABLED, (marker(1),)),
+    Row(ENABLED, (null_marker(1),)),
+    Row(ENABLED, (version(2), version(1)), unlist=2),
+    Row(ENABLED, (version(2), null(1)), unlist=2),
+    Row(ENABLED, (marker(2), version(1))),
+    Row(SUSPENDED, ()),
+    Row(SUSPENDED, (null(1),), remove=1),
+    Row(SUSPENDED, (null_marker(1),), remove=1),
+    Row(SUSPENDED, (version(1),), unlist=1),
+    Row(SUSPENDED, (marker(1),)),
+    Row(SUSPENDED, (version(2), null(1)), remove=1, unlist=2),
+    Row(SUSPENDED, (version(2), null_marker(1)), remove=1, unlist=2),
+    Row(SUSPENDED, (marker(2), null(1)), remove=1),
+    Row(SUSPENDED, (null(2), version(1)), remove=2),
+    Row(SUSPENDED, (null_marker(2), version(1)), remove=2),
+    Row(SUSPENDED, (version(3), null(2), version(1)), remove=2, unlist=3),
 ]
 
 
@@ -189,7 +188,6 @@ def test_what_a_new_entry_does_to_the_stack(row: Row) -> None:
     current = row.stack[0] if row.stack else None
     null_version = next((each for each in row.stack if each.version_id == "null"), None)
     expected = StackEdit(
-        is_null=row.is_null,
         remove=None if row.remove is None else by_seq[row.remove],
         unlist=None if row.unlist is None else by_seq[row.unlist],
     )

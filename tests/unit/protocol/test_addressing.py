@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emulator.domain.buckets import check_name
 from emulator.domain.errors import (
     InvalidArgument,
     InvalidBucketName,
@@ -21,7 +22,6 @@ from emulator.protocol.addressing import (
     Target,
     decode_key,
     read_target,
-    validate_bucket_name,
     validate_object_key,
 )
 from emulator.protocol.operations import Level
@@ -276,7 +276,7 @@ def test_bad_bucket_names_are_refused_everywhere(bucket: str) -> None:
         read(f"/{bucket}/k")
     assert refused.value.ec == "0015-00000001"
     with pytest.raises(InvalidBucketName):
-        validate_bucket_name(bucket)
+        check_name(bucket)
 
 
 def test_missing_bucket_before_a_key_is_refused() -> None:
@@ -287,12 +287,12 @@ def test_missing_bucket_before_a_key_is_refused() -> None:
 def test_legacy_underscore_may_be_addressed_but_not_created() -> None:
     assert read("/a_b/k").bucket == "a_b"
     with pytest.raises(InvalidBucketName):
-        validate_bucket_name("a_b")
+        check_name("a_b")
 
 
 @pytest.mark.parametrize("bucket", ["abc", "a-b", "123", "a" * 63, "127-0-0-1"])
 def test_good_bucket_names(bucket: str) -> None:
-    validate_bucket_name(bucket)
+    check_name(bucket)
     assert read(f"/{bucket}").bucket == bucket
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from emulator.domain.errors import MalformedXML
 from emulator.protocol.xml import BODY_BYTES_MAX, Element, XmlWriter, read_xml
-from emulator.protocol.xml.reader import ATTRIBUTES_MAX, DEPTH_MAX, NODES_MAX
+from emulator.protocol.xml.reader import ATTRIBUTES_MAX, DEPTH_MAX, NAMES_CHARS_MAX, NODES_MAX
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 
@@ -145,6 +145,11 @@ def with_namespaces(count: int) -> bytes:
     return b"<a " + b" ".join(b'xmlns:a%d="u"' % i for i in range(count)) + b"/>"
 
 
+def with_names(chars: int) -> bytes:
+    names = (b"b" * 100, b"c" * 1000, b"d" * 2000, b"e" * (chars - 3101))
+    return b"<a>" + b"".join(b"<%b/><%b/>" % (name, name) for name in names) + b"</a>"
+
+
 @pytest.mark.parametrize(
     ("make", "limit"),
     [
@@ -152,12 +157,16 @@ def with_namespaces(count: int) -> bytes:
         (siblings, NODES_MAX),
         (with_attributes, ATTRIBUTES_MAX),
         (with_namespaces, ATTRIBUTES_MAX),
+        (with_names, NAMES_CHARS_MAX),
         (lambda n: b"<a>" + b"<!---->" * (n - 1) + b"</a>", NODES_MAX),
         (lambda n: b"<a>" + b"<?p?>" * (n - 1) + b"</a>", NODES_MAX),
         (lambda n: b"<a>" + b"<![CDATA[x]]>" * (n - 1) + b"</a>", NODES_MAX),
         (lambda n: b"<a>" + b"x" * (n - 7) + b"</a>", BODY_BYTES_MAX),
     ],
-    ids=["depth", "nodes", "attributes", "namespaces", "comments", "instructions", "cdata", "body"],
+    ids=[
+        *("depth", "nodes", "attributes", "namespaces", "names", "comments", "instructions"),
+        *("cdata", "body"),
+    ],
 )
 def test_limits_hold_exactly(make: object, limit: int) -> None:
     assert callable(make)

@@ -239,3 +239,40 @@ async def test_reason_of_a_refused_historical_version_is_stored(world: World) ->
     assert task.refusal is not None
     assert task.refusal.reason is FailureReason.DESTINATION_WRITE_DENIED
     assert rule.state is RuleState.STARTING
+
+
+async def test_history_of_a_key_longer_than_a_transaction_still_comes_first() -> None:
+    world = small_steps(4)
+    await make_buckets(world)
+    await world.put("src", "a")
+    for number in range(23):
+        await world.put("src", "z", b"old %d" % number)
+    await world.put("src", "y")
+    await world.rule("src", "dst", historical=True)
+    await world.put("src", "z", b"new")
+    await world.put("src", "z", b"newer")
+    for _ in range(4):
+        await world.engine.run_due(limit=1)
+    assert 0 < len(world.stack("dst", "z")) < 23
+    counts = await world.due()
+    assert world.ids("dst", "z") == world.ids("src", "z")
+    assert counts.applied <= 27
+    assert ratio(world) == 1.0
+    await world.store.close()
+
+
+async def test_long_history_of_a_key_keeps_its_order_when_it_is_refused() -> None:
+    world = small_steps(2)
+    await world.role(role_policy(["src"]))
+    await world.bucket("src")
+    await world.bucket("dst", owner_uid=ACCOUNT_B)
+    for number in range(7):
+        await world.put("src", "z", b"old %d" % number)
+    await world.rule("src", "dst", historical=True, sync_role=ROLE)
+    await world.put("src", "z", b"new")
+    await world.due()
+    assert world.stack("dst", "z") == []
+    await world.set_policy("dst", bucket_policy("dst"))
+    await world.settle()
+    assert world.ids("dst", "z") == world.ids("src", "z")
+    await world.store.close()

@@ -236,3 +236,24 @@ async def test_many_rules_share_the_work_fairly() -> None:
     counts = await world.due()
     assert counts.applied == 600
     await world.store.close()
+
+
+@pytest.mark.parametrize("shape", ["ring of ten", "mesh of six"])
+async def test_rings_and_meshes_write_no_more_than_one_replica_for_each_rule_and_write(
+    world: World, shape: str
+) -> None:
+    names = [f"bucket{number}" for number in range(10 if shape == "ring of ten" else 6)]
+    for name in names:
+        await world.bucket(name)
+    for number, name in enumerate(names):
+        following = [names[(number + 1) % len(names)]]
+        for other in following if shape == "ring of ten" else set(names) - {name}:
+            await world.rule(name, other, historical=True)
+    await world.due()
+    for name in names:
+        await world.put(name, "shared")
+        await world.put(name, name)
+    counts = await world.due()
+    rules_each = 1 if shape == "ring of ten" else 5
+    assert counts.applied == 2 * rules_each * len(names)
+    assert (await world.due()).handled == 0

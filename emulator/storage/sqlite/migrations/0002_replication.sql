@@ -21,6 +21,8 @@ CREATE TABLE replication_rules (
     history_done       INTEGER NOT NULL DEFAULT 0,
     history_due_ms     INTEGER NOT NULL DEFAULT 0,  -- refused reading is tried again then
     history_attempts   INTEGER NOT NULL DEFAULT 0,
+    ahead_key          TEXT    NOT NULL DEFAULT '',  -- a key whose history is read out of turn,
+    ahead_seq          INTEGER NOT NULL DEFAULT 0,   -- because a new change of it is waiting
     UNIQUE (source_bucket_id, rule_id),
     CHECK (state IN ('starting', 'doing', 'closing')),
     CHECK ((state = 'closing') = (closes_ms IS NOT NULL)),
@@ -58,7 +60,8 @@ CREATE UNIQUE INDEX replication_tasks_head ON replication_tasks (rule_uid, key)
 CREATE INDEX replication_tasks_by_key ON replication_tasks (rule_uid, key);
 CREATE INDEX replication_tasks_due ON replication_tasks (due_ms) WHERE state <> 'queued';
 
--- Rules go with their source bucket, tasks with their rule, whoever removes them.
+-- Rules go with their source bucket, tasks with their rule and changes with the last one that
+-- reads them, whoever removes them.
 CREATE TRIGGER replication_rules_go AFTER DELETE ON buckets BEGIN
     DELETE FROM replication_rules WHERE source_bucket_id = old.id;
     DELETE FROM changes WHERE bucket_id = old.id;
@@ -66,4 +69,6 @@ END;
 
 CREATE TRIGGER replication_tasks_go AFTER DELETE ON replication_rules BEGIN
     DELETE FROM replication_tasks WHERE rule_uid = old.uid;
+    DELETE FROM changes WHERE bucket_id = old.source_bucket_id AND NOT EXISTS
+        (SELECT 1 FROM replication_rules WHERE source_bucket_id = old.source_bucket_id);
 END;

@@ -27,6 +27,8 @@ _DUE = """SELECT uid, state, starts_ms, closes_ms, history_done, history_due_ms,
     FROM replication_rules AS rule ORDER BY uid"""
 _PAUSE = "SELECT history_due_ms, history_attempts FROM replication_rules WHERE uid = ?"
 
+_AHEAD = "SELECT ahead_seq FROM replication_rules WHERE uid = ? AND ahead_key = ?"
+
 _INSERT = """INSERT INTO replication_rules
     (source_bucket_id, rule_id, destination_bucket, state, spec_json, created_ms, starts_ms,
      cursor_seq, history_bound_seq)
@@ -46,6 +48,7 @@ _MOVE_HISTORY = """UPDATE replication_rules
     WHERE uid = ? AND state = 'doing' AND history_done = 0"""
 _PAUSE_HISTORY = """UPDATE replication_rules SET history_due_ms = ?, history_attempts = ?
     WHERE uid = ? AND state = 'doing' AND history_done = 0"""
+_MOVE_AHEAD = "UPDATE replication_rules SET ahead_key = ?, ahead_seq = ? WHERE uid = ?"
 _DELETE = "DELETE FROM replication_rules WHERE uid = ?"
 
 _STATES = {member.value: member for member in RuleState}
@@ -98,6 +101,11 @@ class RuleReads(Statements):
         assert row is not None
         due_ms, attempts = cast(tuple[int, int], row)
         return HistoryPause(due_ms, attempts)
+
+    def history_ahead(self, uid: int, key: str) -> int:
+        """Up to which ``seq`` the history of a key was read out of turn; 0 if it was not."""
+        row = cast("tuple[int] | None", self._run(_AHEAD, (uid, key)).fetchone())
+        return 0 if row is None else row[0]
 
     def _rule(self, row: Row) -> Rule:
         (
@@ -191,6 +199,10 @@ class RuleWrites(RuleReads, Changing):
     def pause_history(self, uid: int, pause: HistoryPause) -> None:
         """Put the reading of a rule's history off."""
         self._change_one(_PAUSE_HISTORY, (pause.due_ms, pause.attempts, uid))
+
+    def move_history_ahead(self, uid: int, key: str, seq: int) -> None:
+        """The history of ``key`` is read out of turn up to ``seq``; of one key at a time."""
+        self._change_one(_MOVE_AHEAD, (key, seq, uid))
 
     def delete_rule(self, uid: int) -> None:
         """Remove a rule with its tasks; a bucket without rules records no changes any more."""
