@@ -187,3 +187,16 @@ def test_conditions_see_the_context() -> None:
     assert not prepare_right(LEAST, PUT, foreign(policy)).decide(resource).allowed
     secure = {"acs:SecureTransport": ("true",)}
     assert prepare_right(LEAST, PUT, foreign(policy), secure).decide(resource).allowed
+
+
+@pytest.mark.parametrize(
+    ("region", "allowed"), [("oss-cn-shanghai", True), ("oss-cn-beijing", False)]
+)
+def test_a_policy_may_name_one_region(region: str, allowed: bool) -> None:
+    resources = [f"acs:oss:{region}:*:dst", f"acs:oss:{region}:*:dst/*"]
+    role = a_role(ram(allow([PUT], resources), name="regional"))
+    bucket = BucketEnd(name="dst", owner_uid=OWNER, location="oss-cn-shanghai")
+    decision = replication_right(role, PUT, bucket, "key")
+    assert decision.allowed is allowed
+    if not allowed:
+        assert decision.resource == f"acs:oss:*:{OWNER}:dst/key"
