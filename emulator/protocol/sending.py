@@ -54,4 +54,4 @@ async def _send_stream(
         if request.transport is not None:
             request.transport.abort()
     finally:
-        pass
+        await stream.aclose()

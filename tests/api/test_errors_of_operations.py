@@ -1,0 +1,430 @@
+"""Every operation that is built, asked rightly and in every wrong way; those that are not built."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+from collections.abc import Iterator
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+import pytest
+
+from emulator.protocol.handlers import handlers
+from emulator.protocol.operations.find import OPERATIONS
+from emulator.protocol.operations.model import Level, Operation
+from tests.support.hostile import Attacker, Reply, check_clean, check_error_body
+from tests.support.operations import call_of
+from tests.support.wire import Call
+
+NOWHERE = "no-such-bucket-x"
+BUCKET, BARE = "{bucket}", "{bare}"  # stand for the fresh buckets of a test
+_NUMBERS = itertools.count(1)
+
+Query = tuple[tuple[str, str | None], ...]
+ADD: Query = (("replication", None), ("comp", "add"))
+DROP: Query = (("replication", None), ("comp", "delete"))
+SUSPENDED = b"<VersioningConfiguration><Status>Suspended</Status></VersioningConfiguration>"
+TAGS = b"<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>"
+RULE = b"""<ReplicationConfiguration><Rule><Destination><Bucket>public</Bucket>
+<Location>oss-cn-hangzhou</Location></Destination><SyncRole>AliyunOSSRole</SyncRole></Rule>
+</ReplicationConfiguration>"""
+NO_RULE = b"<ReplicationRules><ID>none</ID></ReplicationRules>"
+RULE_ID = "{rule}"  # stands for the rule of src-bucket
+RTC = b"<ReplicationRule><RTC><Status>disabled</Status></RTC><ID>{rule}</ID></ReplicationRule>"
+POLICY = b"""{"Version": "1", "Statement": [{"Effect": "Allow", "Action": ["oss:GetObject"],
+"Principal": ["2000000000000002"], "Resource": ["acs:oss:*:*:b/*"]}]}"""
+
+
+class Case(NamedTuple):
+    """One built operation: a request that works, one that is malformed, and what is said to it.
+
+    ``found`` is the status of the good request, ``missing_key`` that for a key nobody put.
+    """
+
+    good: Call
+    malformed: Call
+    code: str
+    found: int = 200
+    missing_key: int = 404
+
+
+def _at(method: str, *query: tuple[str, str | None], body: bytes = b"", **headers: str) -> Call:
+    pairs = tuple((name.replace("_", "-"), value) for name, value in headers.items())
+    return Call(method, BUCKET, "", query, pairs, body)
+
+
+def _on(method: str, *query: tuple[str, str | None], body: bytes = b"", **headers: str) -> Call:
+    return _at(method, *query, body=body, **headers)._replace(key="key")
+
+
+BAD_VERSION = ("versionId", "")
+CASES = {
+    "ListBuckets": Case(
+        Call("GET", ""), Call("GET", "", query=(("max-keys", "0"),)), "InvalidArgument"
+    ),
+    "PutBucket": Case(_at("PUT"), _at("PUT", body=b"<Wrong/>"), "MalformedXML"),
+    "DeleteBucket": Case(
+        Call("DELETE", BARE), _at("DELETE", ("inventoryId", "1")), "InvalidArgument", found=204
+    ),
+    "GetBucketInfo": Case(
+        _at("GET", ("bucketInfo", None)),
+        _at("GET", ("bucketInfo", None), ("acl", None)),
+        "InvalidArgument",
+    ),
+    "GetBucketLocation": Case(
+        _at("GET", ("location", None)),
+        _at("GET", ("location", None), ("acl", None)),
+        "InvalidArgument",
+    ),
+    "PutBucketAcl": Case(
+        _at("PUT", ("acl", None), x_oss_acl="private"), _at("PUT", ("acl", None)), "MissingArgument"
+    ),
+    "GetBucketAcl": Case(
+        _at("GET", ("acl", None)), _at("GET", ("acl", None), ("policy", None)), "InvalidArgument"
+    ),
+    "PutBucketVersioning": Case(
+        _at("PUT", ("versioning", None), body=SUSPENDED),
+        _at("PUT", ("versioning", None), body=SUSPENDED.replace(b"Suspended", b"On")),
+        "InvalidArgument",
+    ),
+    "GetBucketVersioning": Case(
+        _at("GET", ("versioning", None)),
+        _at("GET", ("versioning", None), ("acl", None)),
+        "InvalidArgument",
+    ),
+    "PutBucketPolicy": Case(
+        _at("PUT", ("policy", None), body=POLICY),
+        _at("PUT", ("policy", None), body=b"{"),
+        "InvalidPolicyDocument",
+    ),
+    "GetBucketPolicy": Case(
+        Call("GET", "locked", query=(("policy", None),)),
+        _at("GET", ("policy", None), ("comp", "x")),
+        "InvalidArgument",
+    ),
+    "DeleteBucketPolicy": Case(
+        _at("DELETE", ("policy", None)),
+        _at("DELETE", ("policy", None), ("comp", "x")),
+        "InvalidArgument",
+        found=204,
+    ),
+    "ListObjects": Case(_at("GET"), _at("GET", ("max-keys", "-1")), "InvalidArgument"),
+    "ListObjectsV2": Case(
+        _at("GET", ("list-type", "2")),
+        _at("GET", ("list-type", "2"), ("continuation-token", "!")),
+        "InvalidArgument",
+    ),
+    "ListObjectVersions": Case(
+        _at("GET", ("versions", None)),
+        _at("GET", ("versions", None), ("version-id-marker", "x")),
+        "InvalidArgument",
+    ),
+    "DeleteMultipleObjects": Case(
+        _at("POST", ("delete", None), body=b"<Delete><Object><Key>key</Key></Object></Delete>"),
+        _at("POST", ("delete", None), body=b"<Delete>"),
+        "MalformedXML",
+    ),
+    "PutObject": Case(
+        _on("PUT", body=b"x"), _on("PUT", content_md5="x"), "InvalidDigest", missing_key=200
+    ),
+    "CopyObject": Case(
+        _on("PUT", x_oss_copy_source="/public/page"),
+        _on("PUT", x_oss_copy_source="public/page"),
+        "InvalidArgument",
+        missing_key=200,
+    ),
+    "DeleteObject": Case(
+        _on("DELETE"), _on("DELETE", BAD_VERSION), "InvalidArgument", found=204, missing_key=204
+    ),
+    "PutObjectAcl": Case(
+        _on("PUT", ("acl", None), x_oss_object_acl="private"),
+        _on("PUT", ("acl", None), x_oss_object_acl="all"),
+        "InvalidArgument",
+    ),
+    "GetObjectAcl": Case(
+        _on("GET", ("acl", None)), _on("GET", ("acl", None), BAD_VERSION), "InvalidArgument"
+    ),
+    "PutObjectTagging": Case(
+        _on("PUT", ("tagging", None), body=TAGS), _on("PUT", ("tagging", None)), "MalformedXML"
+    ),
+    "GetObjectTagging": Case(
+        _on("GET", ("tagging", None)), _on("GET", ("tagging", None), BAD_VERSION), "InvalidArgument"
+    ),
+    "DeleteObjectTagging": Case(
+        _on("DELETE", ("tagging", None)),
+        _on("DELETE", ("tagging", None), BAD_VERSION),
+        "InvalidArgument",
+        found=204,
+    ),
+    "GetObject": Case(_on("GET"), _on("GET", BAD_VERSION), "InvalidArgument"),
+    "HeadObject": Case(_on("HEAD"), _on("HEAD", BAD_VERSION), "InvalidArgument"),
+    "GetObjectMeta": Case(
+        _on("HEAD", ("objectMeta", None)),
+        _on("HEAD", ("objectMeta", None), BAD_VERSION),
+        "InvalidArgument",
+    ),
+    "PutBucketReplication": Case(
+        _at("POST", *ADD, body=RULE), _at("POST", *ADD, body=b"<x/>"), "MalformedXML"
+    ),
+    "GetBucketReplication": Case(
+        Call("GET", "src-bucket", query=(("replication", None),)),
+        _at("GET", ("replication", None), ("acl", None)),
+        "InvalidArgument",
+    ),
+    "DeleteBucketReplication": Case(
+        _at("POST", *DROP, body=NO_RULE), _at("POST", *DROP), "MalformedXML"
+    ),
+    "GetBucketReplicationLocation": Case(
+        _at("GET", ("replicationLocation", None)),
+        _at("GET", ("replicationLocation", None), ("acl", None)),
+        "InvalidArgument",
+    ),
+    "GetBucketReplicationProgress": Case(
+        Call("GET", "src-bucket", query=(("replicationProgress", None),)),
+        _at("GET", ("replicationProgress", None), ("acl", None)),
+        "InvalidArgument",
+    ),
+    "PutBucketRtc": Case(
+        Call("PUT", "src-bucket", query=(("rtc", None),), body=RTC),
+        _at("PUT", ("rtc", None)),
+        "MalformedXML",
+    ),
+}
+BUILT = {operation.name: operation for operation in handlers()}
+UNBUILT = [operation for operation in OPERATIONS if operation.name not in BUILT]
+WITH_BUCKET = sorted(CASES.keys() - {"ListBuckets", "PutBucket"})
+WITH_KEY = sorted(name for name in CASES if BUILT[name].level is Level.OBJECT)
+
+
+@pytest.fixture
+def place(attacker: Attacker) -> Iterator[dict[str, str]]:
+    """A bucket with an object, and an empty one."""
+    number = next(_NUMBERS)
+    rules = attacker.ok(Call("GET", "src-bucket", query=(("replication", None),))).document
+    rule_id = rules.findtext("Rule/ID", "")
+    names = {BUCKET: f"op-{number}", BARE: f"op-{number}-bare"}
+    for name in names.values():
+        attacker.ok(Call("PUT", name))
+    attacker.ok(Call("PUT", names[BUCKET], "key", body=b"content"))
+    yield {**names, RULE_ID: rule_id}
+    left = attacker.call(Call("GET", names[BUCKET], query=(("replication", None),)))
+    if left.status == 200:
+        _drop(attacker, names[BUCKET], left.document.findtext("Rule/ID", ""))
+    for name in names.values():
+        for key, version_id in _versions(attacker, name):
+            attacker.ok(Call("DELETE", name, key, query=(("versionId", version_id),)))
+        attacker.call(Call("DELETE", name))
+
+
+def _drop(attacker: Attacker, bucket: str, rule_id: str) -> None:
+    body = f"<ReplicationRules><ID>{rule_id}</ID></ReplicationRules>".encode()
+    attacker.ok(Call("POST", bucket, query=DROP, body=body))
+    attacker.server.settle(advance=True)
+
+
+def _versions(attacker: Attacker, bucket: str) -> list[tuple[str, str]]:
+    reply = attacker.call(Call("GET", bucket, query=(("versions", None),)))
+    if reply.status != 200:
+        return []
+    return [
+        (each.findtext("Key", ""), each.findtext("VersionId", ""))
+        for tag in ("Version", "DeleteMarker")
+        for each in reply.document.iterfind(tag)
+    ]
+
+
+def _placed(call: Call, place: dict[str, str]) -> Call:
+    body = call.body.replace(RULE_ID.encode(), place[RULE_ID].encode())
+    return call._replace(bucket=place.get(call.bucket, call.bucket), body=body)
+
+
+def code_of(reply: Reply) -> str:
+    """The code of an error, also where only a header can carry it."""
+    check_clean(reply)
+    if not reply.header("x-oss-err"):
+        if reply.status >= 400:
+            check_error_body(reply)
+        return reply.code
+    assert reply.body == b""
+    document = ElementTree.fromstring(base64.b64decode(reply.header("x-oss-err")))  # noqa: S314
+    assert document.findtext("RequestId") == reply.header("x-oss-request-id")
+    return document.findtext("Code", "")
+
+
+def refused(attacker: Attacker, call: Call, account: str = "a") -> tuple[int, str]:
+    """Status and code of a refusal that changed nothing."""
+    before = attacker.everything()
+    reply = attacker.call(call, account)
+    assert attacker.everything() == before, reply.raw
+    if call.method == "HEAD" and reply.status >= 400:
+        assert reply.header("x-oss-err"), reply.raw
+    return reply.status, code_of(reply)
+
+
+def test_every_built_operation_has_a_case() -> None:
+    assert CASES.keys() == BUILT.keys()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_an_operation_asked_rightly_answers(
+    attacker: Attacker, place: dict[str, str], name: str
+) -> None:
+    reply = attacker.call(_placed(CASES[name].good, place))
+    check_clean(reply)
+    assert reply.status == CASES[name].found, reply.raw
+
+
+@pytest.mark.parametrize("name", WITH_BUCKET)
+def test_without_its_bucket_every_operation_says_so(attacker: Attacker, name: str) -> None:
+    call = CASES[name].good._replace(bucket=NOWHERE)
+    assert refused(attacker, call) == (404, "NoSuchBucket")
+    assert refused(attacker, call, "") == (404, "NoSuchBucket")
+
+
+@pytest.mark.parametrize("name", WITH_KEY)
+def test_without_its_key_an_operation_says_so(
+    attacker: Attacker, place: dict[str, str], name: str
+) -> None:
+    case = CASES[name]
+    call = _placed(case.good, place)._replace(key="no/such key")
+    if case.missing_key == 404:
+        assert refused(attacker, call) == (404, "NoSuchKey")
+    else:
+        assert attacker.call(call).status == case.missing_key
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_malformed_request_is_refused(
+    attacker: Attacker, place: dict[str, str], name: str
+) -> None:
+    assert refused(attacker, _placed(CASES[name].malformed, place)) == (400, CASES[name].code)
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("account", ["b", ""], ids=["other", "anonymous"])
+def test_who_has_no_right_changes_and_learns_nothing(
+    attacker: Attacker, place: dict[str, str], account: str, name: str
+) -> None:
+    call = _placed(CASES[name].good, place)
+    expected = (403, "AccessDenied")
+    if name == "PutBucket" and account:
+        expected = (409, "BucketAlreadyExists")
+    if name == "ListBuckets" and account:
+        expected = (200, "")  # its own
+    assert refused(attacker, call, account) == expected
+    if BUILT[name].level is Level.OBJECT:
+        there = attacker.call(call, account)
+        missing = attacker.call(call._replace(key="no/such key"), account)
+        assert (there.status, code_of(there)) == (missing.status, code_of(missing))
+
+
+WRONG_STATES: list[tuple[str, Call, int, str]] = [
+    ("a bucket with objects", _at("DELETE"), 409, "BucketNotEmpty"),
+    ("no policy", _at("GET", ("policy", None)), 404, "NoSuchBucketPolicy"),
+    ("no rule to show", _at("GET", ("replication", None)), 404, "NoSuchReplicationConfiguration"),
+    ("another rule to drop", Call("POST", "src-bucket", query=DROP, body=NO_RULE), 404,
+     "NoSuchReplicationRule"),
+    ("no rule to follow", _at("GET", ("replicationProgress", None), ("rule-id", "none")), 404,
+     "NoSuchReplicationRule"),
+    ("no rule to hurry", _at("PUT", ("rtc", None), body=RTC), 400, "InvalidArgument"),
+    ("another class", _at("PUT", body=b"<CreateBucketConfiguration><StorageClass>IA"
+     b"</StorageClass></CreateBucketConfiguration>"), 409, "BucketAlreadyExists"),
+    ("versioning under a rule", Call("PUT", "src-bucket", query=(("versioning", None),),
+     body=SUSPENDED), 409, "InvalidBucketStatus"),
+    ("may not be overwritten", _on("PUT", x_oss_forbid_overwrite="true"), 409,
+     "FileAlreadyExists"),
+    ("may not be copied over", _on("PUT", x_oss_forbid_overwrite="true",
+     x_oss_copy_source="/public/page"), 409, "FileAlreadyExists"),
+    ("a source that is gone", _on("PUT", x_oss_copy_source="/versioned/gone"), 404, "NoSuchKey"),
+    ("a key that is gone", Call("GET", "versioned", "gone"), 404, "NoSuchKey"),
+    ("a head of a key that is gone", Call("HEAD", "versioned", "gone"), 404, "NoSuchKey"),
+    ("tags of a key that is gone", Call("GET", "versioned", "gone", (("tagging", None),)), 404,
+     "NoSuchKey"),
+    ("the ACL of a key that is gone", Call("PUT", "versioned", "gone", (("acl", None),),
+     (("x-oss-object-acl", "private"),)), 404, "NoSuchKey"),
+    ("precondition", _on("GET", if_match='"x"'), 412, "PreconditionFailed"),
+    ("precondition of a head", _on("HEAD", if_match='"x"'), 412, "PreconditionFailed"),
+    ("dated precondition", _on("GET", if_unmodified_since="Tue, 02 Jan 2024 03:04:05 GMT"), 412,
+     "PreconditionFailed"),
+    ("precondition of a copy", _on("PUT", x_oss_copy_source="/public/page",
+     x_oss_copy_source_if_match='"x"'), 412, "PreconditionFailed"),
+    ("a source in another region", _on("PUT", x_oss_copy_source="/dest-bucket/b-key"), 403,
+     "AccessDenied"),
+    ("no bucket of a source", _on("PUT", x_oss_copy_source=f"/{NOWHERE}/k"), 404, "NoSuchBucket"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "call", "status", "code"), WRONG_STATES, ids=[row[0] for row in WRONG_STATES]
+)
+def test_a_request_at_the_wrong_moment_is_refused(
+    attacker: Attacker, place: dict[str, str], name: str, call: Call, status: int, code: str
+) -> None:
+    assert refused(attacker, _placed(call, place)) == (status, code)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_the_version_of_a_delete_marker_may_only_be_deleted(
+    attacker: Attacker, method: str
+) -> None:
+    stack = attacker.ok(Call("GET", "versioned", query=(("versions", None),))).document
+    version_id = stack.findtext("DeleteMarker/VersionId", "")
+    call = Call(method, "versioned", "gone", query=(("versionId", version_id),))
+    assert refused(attacker, call) == (405, "MethodNotAllowed")
+    reply = attacker.call(call)
+    assert reply.header("allow") == "DELETE"
+    assert reply.header("x-oss-delete-marker") == "true"
+
+
+def test_an_archived_object_cannot_be_read(attacker: Attacker, place: dict[str, str]) -> None:
+    archive = (("x-oss-storage-class", "Archive"),)
+    attacker.ok(Call("PUT", place[BUCKET], "old", headers=archive, body=b"x"))
+    assert refused(attacker, Call("GET", place[BUCKET], "old")) == (403, "InvalidObjectState")
+    copy = (("x-oss-copy-source", f"/{place[BUCKET]}/old"),)
+    target = Call("PUT", place[BUCKET], "new", headers=copy)
+    assert refused(attacker, target) == (403, "InvalidObjectState")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_what_is_not_modified_keeps_its_etag_and_date(attacker: Attacker, method: str) -> None:
+    whole = attacker.ok(Call("HEAD", "src-bucket", "plain"))
+    for name, value in (
+        ("if-none-match", whole.header("etag")),
+        ("if-modified-since", whole.header("last-modified")),
+    ):
+        reply = attacker.call(Call(method, "src-bucket", "plain", headers=((name, value),)))
+        check_clean(reply)
+        assert (reply.status, reply.body) == (304, b"")
+        assert reply.header("etag") == whole.header("etag")
+        assert reply.header("last-modified") == whole.header("last-modified")
+
+
+@pytest.mark.usefixtures("unchanged")
+@pytest.mark.parametrize("operation", UNBUILT, ids=lambda each: each.name)
+def test_what_is_not_built_is_not_implemented_and_does_nothing_else(
+    attacker: Attacker, operation: Operation
+) -> None:
+    reply = attacker.call(call_of(operation))
+    assert (reply.status, code_of(reply)) == (400, "NotImplemented"), reply.raw
+    # The service is everybody's own, and a form names its key where nobody looks yet.
+    strangers = ("",) if operation.level is Level.SERVICE else ("b", "")
+    if operation.action and operation.name != "PostObject":
+        for account in strangers:
+            reply = attacker.call(call_of(operation), account)
+            assert (reply.status, code_of(reply)) == (403, "AccessDenied"), reply.raw
+
+
+SUB_RESOURCES = sorted({each.sub_resource for each in OPERATIONS if each.sub_resource})
+
+
+@pytest.mark.usefixtures("unchanged")
+@pytest.mark.parametrize("name", SUB_RESOURCES)
+def test_no_sub_resource_falls_through_to_the_plain_operation(
+    attacker: Attacker, name: str
+) -> None:
+    for value in (None, "", "x"):
+        put = attacker.call(Call("PUT", "brand-new-bucket", query=((name, value),)))
+        assert put.status in (400, 403, 404, 405), put.raw
+        delete = attacker.call(Call("DELETE", "public", query=((name, value),)))
+        assert delete.status in (204, 400, 405, 409), delete.raw
