@@ -240,11 +240,7 @@ class App:
 
     async def load_world(self, text: str, name: str) -> Loaded:
         """Apply a world file's text. Raises WorldError."""
-        world = read_world(text, name)
-        try:
-            loaded = await load_world(self._store, world, self.clock.now_ms())
-        except WorldError as error:
-            raise WorldError(f"{name}: {error}") from error
+        loaded = await load_world(self._store, read_world(text, name), self.clock.now_ms())
         self._engine.wake()
         return loaded
 

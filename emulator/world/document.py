@@ -15,6 +15,11 @@ _PATH_STEP = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<index>\d+|\.\.\.)\]")
 PolicyText = dict[str, object] | str  # a policy document as YAML, or as JSON text
 
 
+def policy_document(policy: PolicyText) -> str:
+    """A policy as the JSON text that is kept."""
+    return policy if isinstance(policy, str) else msgspec.json.encode(policy).decode()
+
+
 class WorldError(Exception):
     """A world that cannot be read or applied; the message says where and why."""
 
@@ -94,7 +99,25 @@ class World(_Part, frozen=True):
     accounts: list[AccountSpec]
 
 
-def read_world(text: str, name: str) -> World:
+Path = tuple[str | int, ...]  # to a place in a world, e.g. ("accounts", 0, "roles", 1)
+
+
+class WorldFile(msgspec.Struct, frozen=True):
+    """A world as read, and where in its file everything stands."""
+
+    world: World
+    name: str
+    tree: yaml.Node | None
+
+    def fault(self, path: Path, problem: str) -> WorldError:
+        """An error that names file, line and field."""
+        steps = [str(step) for step in path]
+        line = _line_of(self.tree, steps)
+        field = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+        return WorldError(f"{self.name}:{line}: {field.removeprefix('.')}: {problem}")
+
+
+def read_world(text: str, name: str) -> WorldFile:
     """Read a world file; ``name`` is shown in errors. Raises WorldError naming line and field."""
     try:
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -112,7 +135,7 @@ def read_world(text: str, name: str) -> World:
     if values is None:
         raise WorldError(f"{name}: the file is empty; a world has at least `accounts: []`")
     try:
-        return msgspec.convert(values, World)
+        return WorldFile(msgspec.convert(values, World), name, tree)
     except msgspec.ValidationError as error:
         raise _located(str(error), name, tree) from error
 

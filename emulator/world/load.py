@@ -25,17 +25,20 @@ from emulator.access.identity import (
     User,
 )
 from emulator.access.identity_store import IdentityStore
-from emulator.access.policy.cache import PolicyCache
-from emulator.access.policy.faults import PolicyError
-from emulator.access.policy.records import PolicyKind
 from emulator.access.system_policies import policy_ref
 from emulator.domain import buckets
 from emulator.domain.buckets import BucketRequest
 from emulator.domain.errors import OssError
 from emulator.domain.model import Bucket, Versioning
 from emulator.domain.ports import MetaTx
-from emulator.replication.regions import known_regions
-from emulator.world.document import AccountSpec, BucketSpec, PolicyText, World, WorldError
+from emulator.world.check import check_world
+from emulator.world.document import (
+    AccountSpec,
+    BucketSpec,
+    Path,
+    WorldFile,
+    policy_document,
+)
 
 T = TypeVar("T")
 
@@ -74,63 +77,51 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     unchanged: tuple[str, ...]
 
 
-async def load_world(store: WorldStore, world: World, now_ms: int) -> Loaded:
-    """Apply a world, all of it or nothing. Raises WorldError naming the part at fault."""
-    _check_policies(world)
-    return await store.write(lambda tx: _apply(tx, world, now_ms))
+class _Fault(Exception):
+    """Something of a part that cannot be applied; ``path`` leads to it inside the part."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        self.path = path
+        self.problem = problem
+        super().__init__(problem)
 
 
-def _apply(tx: WorldTx, world: World, now_ms: int) -> Loaded:
+async def load_world(store: WorldStore, file: WorldFile, now_ms: int) -> Loaded:
+    """Apply a world, all of it or nothing. Raises WorldError naming line and field."""
+    check_world(file)
+    return await store.write(lambda tx: _apply(tx, file, now_ms))
+
+
+def _apply(tx: WorldTx, file: WorldFile, now_ms: int) -> Loaded:
     applied: list[str] = []
     unchanged: list[str] = []
 
-    def once(part: str, description: msgspec.Struct, act: Callable[[], None]) -> None:
+    def once(part: str, at: Path, description: object, act: Callable[[], None]) -> None:
         digest = hashlib.sha256(msgspec.json.encode(description)).hexdigest()
         if tx.applied_digest(part) == digest:
             unchanged.append(part)
             return
         try:
             act()
+        except _Fault as fault:
+            raise file.fault((*at, *fault.path), fault.problem) from fault
         except OssError as error:
-            raise WorldError(f"{part}: {error.code}: {error.message}") from error
+            raise file.fault(at, f"{error.code}: {error.message}") from error
         except LookupError as error:
-            raise WorldError(f"{part}: {error}") from error
+            raise file.fault(at, str(error)) from error
         tx.set_applied_digest(part, digest)
         applied.append(part)
 
-    for account in world.accounts:
+    for number, account in enumerate(file.world.accounts):
+        at: Path = ("accounts", number)
         identities = msgspec.structs.replace(account, buckets=[])
-        part = f"account {account.uid}"
-        once(part, identities, partial(_put_account, tx, account, now_ms))
-        for bucket in account.buckets:
+        put_account = partial(_put_account, tx, account, now_ms)
+        once(f"account {account.uid}", at, identities, put_account)
+        for position, bucket in enumerate(account.buckets):
             put = partial(_put_bucket, tx, account.uid, bucket, now_ms)
-            once(f"bucket {bucket.name}", bucket, put)
+            described = (account.uid, bucket)
+            once(f"bucket {bucket.name}", (*at, "buckets", position), described, put)
     return Loaded(applied=tuple(applied), unchanged=tuple(unchanged))
-
-
-def _document(policy: PolicyText) -> str:
-    return policy if isinstance(policy, str) else msgspec.json.encode(policy).decode()
-
-
-def _check_policies(world: World) -> None:
-    """Refuse a policy that cannot be read before anything is written."""
-    cache = PolicyCache(principal_required=False)
-    for account in world.accounts:
-        for policy in account.policies:
-            _check(cache, PolicyKind.RAM, policy.document, f"policy {policy.name}")
-        for role in account.roles:
-            _check(cache, PolicyKind.TRUST, role.trust, f"trust policy of role {role.name}")
-        for bucket in account.buckets:
-            if bucket.policy:
-                where = f"policy of bucket {bucket.name}"
-                _check(cache, PolicyKind.BUCKET, bucket.policy, where)
-
-
-def _check(cache: PolicyCache, kind: PolicyKind, policy: PolicyText, where: str) -> None:
-    try:
-        cache.get(kind, _document(policy))
-    except PolicyError as error:
-        raise WorldError(f"{where}: {error}") from error
 
 
 def _put_account(tx: WorldTx, account: AccountSpec, now_ms: int) -> None:
@@ -142,15 +133,15 @@ def _put_account(tx: WorldTx, account: AccountSpec, now_ms: int) -> None:
                 account_uid=uid,
                 name=policy.name,
                 type=PolicyType.CUSTOM,
-                document=_document(policy.document),
+                document=policy_document(policy.document),
             )
         )
     for key in account.keys:
         tx.identities.put_access_key(
             AccessKey(access_key_id=key.id, secret=key.secret, account_uid=uid)
         )
-    for user in account.users:
-        refs = _refs(tx, account, user.policies, f"user {user.name}")
+    for number, user in enumerate(account.users):
+        refs = _refs(tx, account, user.policies, ("users", number))
         tx.identities.put_user(
             User(account_uid=uid, name=user.name, user_id=user.uid, policies=refs)
         )
@@ -165,7 +156,7 @@ def _put_account(tx: WorldTx, account: AccountSpec, now_ms: int) -> None:
 
 def _put_roles(tx: WorldTx, account: AccountSpec, now_ms: int) -> None:
     uid = account.uid
-    for role in account.roles:
+    for number, role in enumerate(account.roles):
         existing = tx.identities.role(uid, role.name)
         digits = hashlib.sha256(f"{uid}/{role.name.lower()}".encode()).hexdigest()
         role_id = existing.role_id if existing is not None else f"3{int(digits[:13], 16):017d}"
@@ -174,8 +165,8 @@ def _put_roles(tx: WorldTx, account: AccountSpec, now_ms: int) -> None:
                 account_uid=uid,
                 name=role.name,
                 role_id=role_id,
-                trust_policy=_document(role.trust),
-                policies=_refs(tx, account, role.policies, f"role {role.name}"),
+                trust_policy=policy_document(role.trust),
+                policies=_refs(tx, account, role.policies, ("roles", number)),
             )
         )
         for session in role.sessions:
@@ -192,24 +183,19 @@ def _put_roles(tx: WorldTx, account: AccountSpec, now_ms: int) -> None:
             )
 
 
-def _refs(tx: WorldTx, account: AccountSpec, names: list[str], where: str) -> tuple[PolicyRef, ...]:
+def _refs(tx: WorldTx, account: AccountSpec, names: list[str], at: Path) -> tuple[PolicyRef, ...]:
     refs = tuple(policy_ref(name) for name in names)
-    for ref in refs:
+    for number, ref in enumerate(refs):
         if tx.identities.policy(account.uid, ref) is None:
-            raise WorldError(
-                f"account {account.uid}: {where}: there is neither a system policy nor a policy "
-                f"of the account named {ref.name!r}"
+            raise _Fault(
+                (*at, "policies", number),
+                f"there is neither a system policy nor one of account {account.uid} named "
+                f"{ref.name!r}",
             )
     return refs
 
 
 def _put_bucket(tx: WorldTx, owner_uid: str, spec: BucketSpec, now_ms: int) -> None:
-    buckets.check_name(spec.name)
-    if spec.region not in known_regions():
-        raise WorldError(
-            f"bucket {spec.name}: region: there is no region {spec.region!r}; "
-            "write it as in cn-hangzhou"
-        )
     request = BucketRequest(
         name=spec.name,
         owner_uid=owner_uid,
@@ -220,15 +206,16 @@ def _put_bucket(tx: WorldTx, owner_uid: str, spec: BucketSpec, now_ms: int) -> N
     )
     bucket = buckets.put_bucket(tx, request, now_ms, buckets_max=_BUCKETS_MAX)
     _set_versioning(tx, bucket, spec.versioning)
-    if bucket.policy != _document(spec.policy):
-        buckets.set_policy(tx, bucket, _document(spec.policy))
+    if bucket.policy != policy_document(spec.policy):
+        buckets.set_policy(tx, bucket, policy_document(spec.policy))
 
 
 def _set_versioning(tx: WorldTx, bucket: Bucket, wanted: Versioning) -> None:
     if wanted is bucket.versioning:
         return
     if wanted is Versioning.NEVER:
-        raise WorldError(
-            f"bucket {bucket.name}: versioning was switched on and can only be suspended"
+        raise _Fault(
+            ("versioning",),
+            f"versioning of {bucket.name} was switched on and can only be suspended",
         )
     buckets.set_versioning(tx, bucket, wanted)

@@ -123,9 +123,9 @@ WORLDS = [
     ("accounts: 5\n", ("accounts",)),
     ("people: []\n", ("people",)),
     (OF_A + "    buckets:\n      - {name: A_b, region: cn-hangzhou}\n",
-     ("bucket A_b",)),
+     (":4:", "buckets[0].name", "A_b")),
     (OF_A + "    roles:\n      - {name: r, policies: [none], trust: {}}\n",
-     ("role r", "Version")),
+     (":4:", "roles[0].trust", "Version")),
     ("accounts:\n" + "  - &a\n    uid: '1000000000000001'\n    buckets: *a\n", ("accounts[0]",)),
     ("a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
         f"{chr(98 + i)}: &{chr(98 + i)} [{','.join(['*' + chr(97 + i)] * 9)}]\n" for i in range(9)

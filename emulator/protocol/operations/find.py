@@ -4,7 +4,7 @@ A sub-resource counts when its name is present in the query; its value matters o
 table says so. Object requests follow OSS's order of preference, bucket and service requests must
 name one sub-resource only. A known sub-resource that selects nothing is refused, because the
 plain operation (PutBucket, DeleteObject, ...) would do something nobody asked for. Names OSS does
-not know are ignored.
+not know are ignored, but for the plain operations that make, delete or post to a bucket.
 """
 
 from __future__ import annotations
@@ -139,6 +139,7 @@ def _find_by_query(
             if _selects(row, values, headers):
                 if method in _CHANGING:
                     _refuse_lone_qualifier(values)
+                    _refuse_unknown(level, values)
                 return row
     raise _refusal(method, level, named, values)
 
@@ -188,6 +189,13 @@ def _refuse_lone_qualifier(values: Mapping[str, str]) -> None:
             )
 
 
+def _refuse_unknown(level: Level, values: Mapping[str, str]) -> None:
+    """An unknown name may be a sub-resource of tomorrow: no bucket is made or deleted for it."""
+    for name in values:
+        if level is Level.BUCKET and not is_known_parameter(name):
+            raise _not_implemented(name, level)
+
+
 def _refusal(method: str, level: Level, named: list[str], values: Mapping[str, str]) -> OssError:
     """Why a request with a query selects nothing."""
     for name in named:
@@ -204,10 +212,12 @@ def _refusal(method: str, level: Level, named: list[str], values: Mapping[str, s
             )
         return MissingArgument()
     if named:
-        return NotImplemented(
-            f"The sub-resource {named[0]} of a {level.lower()} is not implemented."
-        )
+        return _not_implemented(named[0], level)
     return _not_allowed(method, level, "")
+
+
+def _not_implemented(name: str, level: Level) -> OssError:
+    return NotImplemented(f"The sub-resource {name} of a {level.lower()} is not implemented.")
 
 
 def _not_allowed(method: str, level: Level, sub_resource: str) -> MethodNotAllowed:

@@ -25,7 +25,7 @@ WORLDS = sorted(FIXTURES.glob("*.yaml"))
 
 
 def fixture(name: str) -> World:
-    return read_world((FIXTURES / name).read_text("utf-8"), name)
+    return read_world((FIXTURES / name).read_text("utf-8"), name).world
 
 
 def test_there_are_two_worlds() -> None:
@@ -133,11 +133,12 @@ def test_everything_a_world_can_say() -> None:
             )
         ],
     )
-    assert read_world(EVERYTHING, "w.yaml") == World(accounts=[account])
+    assert read_world(EVERYTHING, "w.yaml").world == World(accounts=[account])
 
 
 def test_what_a_world_may_leave_out() -> None:
-    world = read_world('accounts: [{uid: "1", buckets: [{name: b, region: r}]}]', "w.yaml")
+    file = read_world('accounts: [{uid: "1", buckets: [{name: b, region: r}]}]', "w.yaml")
+    world = file.world
     bucket = world.accounts[0].buckets[0]
     assert (bucket.acl, bucket.storage_class) == (Acl.PRIVATE, StorageClass.STANDARD)
     assert (bucket.redundancy, bucket.versioning) == (Redundancy.LRS, Versioning.NEVER)
