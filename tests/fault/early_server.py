@@ -17,6 +17,7 @@ from emulator.config import Durability
 from emulator.domain.errors import StorageFailed
 from emulator.storage.folder import FolderLock
 from emulator.storage.sqlite.groups import GroupWriter, Hooks, Request
+from emulator.storage.sqlite.reserve import Reserve
 from emulator.storage.sqlite.store import SqliteStore
 
 _COMMIT_EVERY_S = 0.1
@@ -32,8 +33,15 @@ class EarlyWriter(GroupWriter):
         *,
         commits_in_thread: bool,
         has_log: bool,
+        reserve: Reserve | None = None,
     ) -> None:
-        super().__init__(connection, hooks, commits_in_thread=commits_in_thread, has_log=has_log)
+        super().__init__(
+            connection,
+            hooks,
+            commits_in_thread=commits_in_thread,
+            has_log=has_log,
+            reserve=reserve,
+        )
         execute = self._run
         self._committed_s = time.monotonic()
 
@@ -64,9 +72,10 @@ class EarlyStore(SqliteStore):
         lock: FolderLock | None,
         durability: Durability,
         on_failure: Callable[[StorageFailed], None],
+        reserve: Reserve | None = None,
     ) -> None:
         reading.close()
-        super().__init__(writing, writing, lock, durability, on_failure)
+        super().__init__(writing, writing, lock, durability, on_failure, reserve)
 
 
 if __name__ == "__main__":
