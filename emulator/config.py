@@ -82,6 +82,10 @@ class OssSettings(msgspec.Struct, frozen=True, kw_only=True):
     strict_endpoints: Annotated[
         bool, Meta(description="refuse requests for a bucket sent to another region's host")
     ] = False
+    check_signing_time: Annotated[
+        bool,
+        Meta(description="refuse signatures made 15 minutes before or after the clock's time"),
+    ] = True
     strict_signing_region: Annotated[
         bool, Meta(description="refuse V4 scopes that name another region")
     ] = False

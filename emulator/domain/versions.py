@@ -1,6 +1,6 @@
 """The version stack of a key: ids, and what a write or delete does to the stack. Pure.
 
-(OSS versioning, oss-api 3.9: unversioned, Enabled, Suspended and the null version; documented)
+(OSS versioning: unversioned, Enabled, Suspended and the null version; documented)
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Listings: ListObjects, ListObjectsV2, ListObjectVersions (oss-api 3.7; documented)."""
+"""Listings: ListObjects, ListObjectsV2, ListObjectVersions; documented."""
 
 from __future__ import annotations
 

@@ -149,7 +149,11 @@ def _facts(call: Call, bucket: Bucket) -> BucketFacts:
 
 
 def _context(call: Call, version: ObjectVersion | None) -> Context:
-    """The condition keys of a request (ram-sts-kms 3.2; absent arguments as inferred there)."""
+    """The condition keys of a request (OSS bucket policy, Condition; documented).
+
+    A listing's absent prefix and delimiter count as empty, an absent ACL header as the default it
+    stands for (inferred).
+    """
     headers, query = call.headers, call.query
     context = {
         "acs:SourceIp": (call.peer,),

@@ -1,4 +1,4 @@
-"""Conditional requests and ranges. Pure. (OSS GetObject, oss-api 3.3 and 3.4; documented)"""
+"""Conditional requests and ranges. Pure. (OSS GetObject; documented)"""
 
 from __future__ import annotations
 

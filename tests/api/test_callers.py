@@ -145,3 +145,18 @@ def test_anonymous_callers_read_what_is_public_and_nothing_else(server: Emulator
         with refused.value as error:
             assert error.code == 403
             assert b"<Code>AccessDenied</Code>" in error.read()
+
+
+@pytest.mark.parametrize("checked", [True, False])
+def test_the_time_of_signatures_need_not_be_checked(checked: bool) -> None:
+    settings = (f"oss.check_signing_time={str(checked).lower()}",)
+    with EmulatorProcess(settings=settings) as process:
+        process.advance(86_400)
+        bucket = oss2.Bucket(oss2.Auth(KEY_A, SECRET_A), process.endpoint, "src-bucket")
+        url = bucket.sign_url("GET", "a.txt", 60)
+        if checked:
+            denied(lambda: bucket.put_object("a.txt", b"content"), "RequestTimeTooSkewed")
+            return
+        bucket.put_object("a.txt", b"content")
+        assert bucket.get_object_with_url(url).read() == b"content"
+        denied(lambda: bucket.get_object_with_url(url + "x"), "SignatureDoesNotMatch")
