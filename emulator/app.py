@@ -19,6 +19,7 @@ from emulator.config import MEMORY, SettingError, Settings
 from emulator.control.api import PREFIX, ControlApi
 from emulator.control.ports import Readiness
 from emulator.domain import errors
+from emulator.domain.model import Bucket
 from emulator.protocol.context import ServerContext
 from emulator.protocol.handlers import handlers
 from emulator.protocol.http import HttpServer
@@ -28,6 +29,7 @@ from emulator.replication.counts import Counts
 from emulator.replication.engine import Engine
 from emulator.replication.explain import Explanation, explain
 from emulator.replication.progress import progress_of
+from emulator.replication.regions import known_regions
 from emulator.replication.rights import Rights
 from emulator.replication.service import ReplicationService
 from emulator.replication.settings import ReplicationSettings, settings_from
@@ -43,6 +45,7 @@ _LOG = logging.getLogger("ossemu")
 _BACKLOG = 1024
 _SHOWN_MAX = 20
 _BLOBS = "blobs"
+_BASE_DOMAINS = ("localhost", "aliyuncs.com")
 
 
 class PortTaken(Exception):
@@ -55,7 +58,8 @@ class AccountInventory(msgspec.Struct, frozen=True):
     uid: str
     name: str
     keys: tuple[tuple[str, str], ...]
-    buckets: tuple[str, ...]
+    roles: tuple[str, ...]
+    buckets: tuple[Bucket, ...]
 
 
 def _replication_settings(settings: Settings) -> ReplicationSettings:
@@ -75,6 +79,14 @@ async def _read_world(path: str) -> str:
         raise WorldError(f"{path}: this is no UTF-8 text") from error
     except OSError as error:
         raise WorldError(f"{path}: {error.strerror}; give a world file with --world") from error
+
+
+def _check_region(settings: Settings) -> None:
+    region = settings.oss.default_region
+    if region not in known_regions():
+        raise SettingError(
+            f"setting oss.default_region: there is no region {region!r}; write it as in cn-hangzhou"
+        )
 
 
 class App:
@@ -114,6 +126,7 @@ class App:
                 progress_of=progress_of,
             ),
             changed=self._engine.wake,
+            base_domains=(*_BASE_DOMAINS, settings.oss.endpoint_suffix.partition(":")[0].lower()),
         )
         self._oss = OssServer(self._context, handlers())
         self._control = ControlApi(self)
@@ -128,6 +141,7 @@ class App:
 
         Raises DataFolderError, PortTaken, SettingError, WorldError.
         """
+        _check_region(settings)
         app = cls(settings, AdjustableClock(settings.clock))
         try:
             await app._listen()
@@ -205,17 +219,15 @@ class App:
         await self._store.close()
 
     def inventory(self) -> list[AccountInventory]:
-        """The accounts with their keys and buckets, for the person who starts the emulator."""
+        """The accounts with what belongs to them, for the person who starts the emulator."""
         with self._store.read() as view:
             return [
                 AccountInventory(
                     uid=account.uid,
                     name=account.display_name,
                     keys=tuple(view.root_keys(account.uid)),
-                    buckets=tuple(
-                        f"{bucket.name} ({bucket.location})"
-                        for bucket in view.buckets_of(account.uid, limit=_SHOWN_MAX)
-                    ),
+                    roles=tuple(view.role_names(account.uid, limit=_SHOWN_MAX)),
+                    buckets=tuple(view.buckets_of(account.uid, limit=_SHOWN_MAX)),
                 )
                 for account in view.identities.accounts()[:_SHOWN_MAX]
             ]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 
 import uvloop
 
-from emulator.app import App, PortTaken
-from emulator.config import SettingError, Settings
+from emulator.app import AccountInventory, App, PortTaken
+from emulator.config import MEMORY, SettingError, Settings
+from emulator.domain.model import Bucket
 from emulator.storage.folder import DataFolderError
 from emulator.telemetry import configure_logging
 from emulator.world.document import WorldError
@@ -59,21 +61,38 @@ def banner(app: App) -> str:
     endpoint = f"http://{host}:{app.port}"
     lines = [
         f"OSS Replication Emulator at {endpoint}",
-        f"  data {settings.data} (durability {settings.durability.value}), "
-        f"clock {app.clock.mode.value}",
+        f"  data {_data(settings)}, clock {app.clock.mode.value}",
         "",
     ]
-    first = ("", "", "")
-    for account in app.inventory():
-        lines.append(f"  account {account.uid} {account.name}".rstrip())
-        for key_id, secret in account.keys:
-            lines.append(f"    key {key_id} / {secret}")
-        for bucket in account.buckets:
-            lines.append(f"    bucket {bucket}")
-        if not first[0] and account.keys and account.buckets:
-            first = (*account.keys[0], account.buckets[0].split()[0])
-    if first[0]:
-        text = _SNIPPET.format(id=first[0], secret=first[1], bucket=first[2], endpoint=endpoint)
+    accounts = app.inventory()
+    for account in accounts:
+        lines += _account(account)
+    if not accounts:
+        lines.append("  no accounts yet: give --world FILE or POST one to /_emulator/world")
+    usable = next((each for each in accounts if each.keys and each.buckets), None)
+    if usable is not None:
+        (key_id, secret), bucket = usable.keys[0], usable.buckets[0].name
+        text = _SNIPPET.format(id=key_id, secret=secret, bucket=bucket, endpoint=endpoint)
         lines += ["", text]
     lines += ["", f"  health {endpoint}/_emulator/health/ready    stop with Ctrl-C"]
     return "\n".join(lines)
+
+
+def _data(settings: Settings) -> str:
+    if settings.data == MEMORY:
+        return "in memory"
+    return f"{os.path.abspath(settings.data)} (durability {settings.durability.value})"
+
+
+def _account(account: AccountInventory) -> list[str]:
+    return [
+        f"  account {account.uid} {account.name}".rstrip(),
+        *(f"    key {key_id} / {secret}" for key_id, secret in account.keys),
+        *(f"    role {name}" for name in account.roles),
+        *(f"    bucket {_bucket(bucket)}" for bucket in account.buckets),
+    ]
+
+
+def _bucket(bucket: Bucket) -> str:
+    versioning = f", versioning {bucket.versioning.value}" if bucket.versioning else ""
+    return f"{bucket.name} ({bucket.location}{versioning})"

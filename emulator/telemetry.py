@@ -1,12 +1,10 @@
-"""Logging: one line an event, readable or JSON, and never a line that a client can forge."""
+"""Logging: one readable line an event, and never a line that a client can forge."""
 
 from __future__ import annotations
 
 import logging
 import sys
 from typing import TextIO
-
-import msgspec
 
 LEVELS = ("debug", "info", "warning", "error")
 _LINE_CHARACTERS_MAX = 4096
@@ -24,25 +22,10 @@ class _Lines(logging.Formatter):
         return line
 
 
-class _Json(logging.Formatter):
-    """One JSON object a line."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        fields = {
-            "at": self.formatTime(record, "%Y-%m-%dT%H:%M:%S"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "event": record.getMessage()[:_LINE_CHARACTERS_MAX],
-        }
-        if record.exc_info:
-            fields["trace"] = self.formatException(record.exc_info)
-        return msgspec.json.encode(fields).decode()
-
-
-def configure_logging(level: str, *, as_json: bool = False, stream: TextIO | None = None) -> None:
+def configure_logging(level: str, stream: TextIO | None = None) -> None:
     """Send the emulator's events to ``stream`` (default: standard error)."""
     handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(_Json() if as_json else _Lines())
+    handler.setFormatter(_Lines())
     logger = logging.getLogger("ossemu")
     logger.handlers[:] = [handler]
     logger.propagate = False

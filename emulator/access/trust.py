@@ -50,13 +50,6 @@ def may_assume(
     return evaluate((trust,), PolicyRequest(ASSUME_ROLE, _ITS_ROLE, context, caller))
 
 
-def assuming_name(principal: Principal) -> str:
-    """How a trust policy names a principal: a role by its own ARN, without the session."""
-    if principal.kind is PrincipalKind.ROLE:
-        return f"acs:ram::{principal.account_uid}:role/{principal.name}"
-    return principal.arn
-
-
 def assumed_role_arn(account_uid: str, role_name: str, session_name: str) -> str:
     """How a bucket policy names a role: lower-cased, with its session.
 

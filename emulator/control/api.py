@@ -15,12 +15,15 @@ from emulator.clock import ClockMode
 from emulator.control.json import ControlError, answer, error_answer, read_body, read_fields
 from emulator.control.ports import Emulator
 from emulator.domain.errors import OssError, StorageError
-from emulator.world.document import WorldError
+from emulator.world.document import UnreadableWorld, WorldError
 
 PREFIX = "/_emulator/"
 _LOG = logging.getLogger("ossemu.control")
 _ADVANCE_S_MAX = 100 * 365 * 86_400
 _INSTANT_MS_MAX = 253_402_300_799_999  # the end of the year 9999
+_LINES_LOST = (
+    "the body is a single line: curl -d takes line breaks out; use curl --data-binary @world.yaml"
+)
 
 _Handler: TypeAlias = "Callable[[ControlApi, web.BaseRequest], Awaitable[web.Response]]"
 
@@ -121,7 +124,11 @@ class ControlApi:
             text = data.decode()
         except UnicodeDecodeError as error:
             raise ControlError(400, "the world is not UTF-8 text") from error
-        return answer(await self._emulator.load_world(text, "body"))
+        try:
+            return answer(await self._emulator.load_world(text, "body"))
+        except UnreadableWorld as error:
+            one_line = "\n" not in text and not text.lstrip().startswith(("{", "["))
+            raise ControlError(400, str(error), _LINES_LOST if one_line and text else "") from error
 
     async def explain(self, request: web.BaseRequest) -> web.Response:
         """``GET explain?bucket=&key=[&version-id=]``: rule by rule, what happened and why."""

@@ -65,17 +65,6 @@ class Target(msgspec.Struct, frozen=True, gc=False):
             return Level.OBJECT
         return Level.BUCKET if self.bucket else Level.SERVICE
 
-    def has(self, name: str) -> bool:
-        """Whether a query parameter of this name is present."""
-        return any(name == present for present, _ in self.query)
-
-    def value(self, name: str, default: str = "") -> str:
-        """The value of a query parameter; ``default`` if absent, empty if it has no value."""
-        for present, value in self.query:
-            if name == present:
-                return value or ""
-        return default
-
 
 class _Place(msgspec.Struct, frozen=True, gc=False):
     """What a Host value alone says; ``bucket`` is None where the path has to name it."""

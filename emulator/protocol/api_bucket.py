@@ -46,9 +46,9 @@ async def put_bucket(call: Call) -> Answer:
         raise errors.InvalidLocationConstraint
     if asked and call.region and asked != call.region:
         raise errors.InvalidLocationConstraint
-    if asked and asked not in known_regions():
-        raise errors.InvalidLocationConstraint
     region = call.region or asked or call.signing_region or call.context.oss.default_region
+    if region not in known_regions():  # a bucket there could never replicate
+        raise errors.InvalidLocationConstraint
     request = BucketRequest(
         name=name,
         owner_uid=call.principal.account_uid,

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from urllib.parse import unquote
-
 import msgspec
 
 from emulator.domain import errors, objects
@@ -15,24 +12,17 @@ from emulator.domain.model import (
     ObjectVersion,
     Versioning,
 )
-from emulator.domain.objects import Deletion, Moment, ObjectWrite
+from emulator.domain.objects import Deletion, Moment
 from emulator.domain.ports import MetaTx, MetaView
-from emulator.protocol.addressing import decode_key, validate_object_key
+from emulator.protocol.addressing import validate_object_key
 from emulator.protocol.api_bucket import acl_answer, read_document
-from emulator.protocol.authorisation import authorise_key, authorise_source
+from emulator.protocol.authorisation import authorise_key
 from emulator.protocol.body import ExpectedDigest, check_digest, receive_content
 from emulator.protocol.call import Answer, Call, xml_answer
-from emulator.protocol.conditions import Prefix, check_conditions
-from emulator.protocol.dates import iso_date
 from emulator.protocol.object_headers import (
-    META_PREFIX,
     quoted,
-    read_flag,
-    read_metadata,
     read_object_acl,
     read_object_write,
-    read_storage_class,
-    read_tagging,
     refuse_unsupported,
     tags_json,
 )
@@ -42,7 +32,8 @@ _DELETES_MAX = 1000
 _MALFORMED_DELETE = "0016-00000608"
 
 
-def _version_header(bucket: Bucket, version_id: str) -> dict[str, str]:
+def version_header(bucket: Bucket, version_id: str) -> dict[str, str]:
+    """The ``x-oss-version-id`` header, which buckets that never had versioning do not show."""
     return {} if bucket.versioning is Versioning.NEVER else {"x-oss-version-id": version_id}
 
 
@@ -73,7 +64,7 @@ async def put_object(call: Call) -> Answer:
             "ETag": quoted(version.etag),
             "Content-MD5": content.md5_base64,
             "x-oss-hash-crc64ecma": str(version.crc64),
-            **_version_header(bucket, version.version_id),
+            **version_header(bucket, version.version_id),
         }
     )
 
@@ -173,126 +164,10 @@ def read_encoding(call: Call) -> str:
     return encoding
 
 
-class _Source(msgspec.Struct, frozen=True):
-    bucket: str
-    key: str
-    version_id: str | None
-
-
-async def copy_object(call: Call) -> Answer:
-    """OSS CopyObject: within a bucket and across buckets of one region; documented."""
-    refuse_unsupported(call.headers)
-    named = _read_copy_source(call.headers["x-oss-copy-source"])
-    with call.context.store.read() as view:
-        source_bucket, source = _find_source(call, view, named)
-        write = _copy_write(call, source_bucket, source)
-    bucket, moment = call.bucket, moment_of(call)
-    version = await call.context.store.write(
-        lambda tx: objects.copy_object(tx, bucket, write, source, moment)
-    )
-    call.context.changed()
-    headers = {
-        "ETag": quoted(version.etag),
-        "x-oss-hash-crc64ecma": str(version.crc64),
-        **_version_header(bucket, version.version_id),
-    }
-    if source_bucket.versioning is not Versioning.NEVER:
-        headers["x-oss-copy-source-version-id"] = source.version_id
-    document = XmlWriter("CopyObjectResult")
-    document.element("ETag", quoted(version.etag))
-    document.element("LastModified", iso_date(version.modified_ms))
-    return xml_answer(document.to_bytes(), headers)
-
-
-def _read_copy_source(header: str) -> _Source:
-    """``/bucket/key[?versionId=id]``, the key percent-encoded once."""
-    path, _, query = header.partition("?")
-    if not path.startswith("/") and not path.startswith("%2F"):
-        raise errors.InvalidArgument(
-            "Copy Source must start with slash.",
-            name="x-oss-copy-source",
-            value=header,
-            ec="0042-00000301",
-        )
-    path = path.removeprefix("/").removeprefix("%2F")
-    separator = "/" if "/" in path else "%2F"
-    bucket, found, raw_key = path.partition(separator)
-    if not bucket or not found or not raw_key:
-        raise errors.InvalidArgument(
-            "Copy Source must mention the source bucket and key: /sourcebucket/sourcekey.",
-            name="x-oss-copy-source",
-            value=header,
-        )
-    version_id: str | None = None
-    name, _, value = query.partition("=")
-    if name == "versionId":
-        version_id = unquote(value)
-        objects.check_version_id(version_id)
-    return _Source(bucket, decode_key(raw_key), version_id)
-
-
-def _find_source(call: Call, view: MetaView, named: _Source) -> tuple[Bucket, ObjectVersion]:
-    """The version to copy, if the caller may read it and the conditions hold."""
-    bucket = view.bucket(named.bucket)
-    if bucket is None:
-        raise errors.NoSuchBucket(named.bucket, ec="0015-00000101")
-    authorise_source(call, view, bucket, named.key, named.version_id)
-    if bucket.region != call.bucket.region:
-        raise errors.AccessDenied(
-            "Target object does not reside in the same data center as source object."
-        )
-    try:
-        source = objects.find_readable(view, bucket, named.key, named.version_id)
-    except errors.MethodNotAllowed as error:
-        raise errors.InvalidArgument(
-            "The source version is a delete marker.",
-            name="x-oss-copy-source",
-            value=named.version_id or "",
-            ec="0016-00000307",
-        ) from error
-    if source.storage_class.needs_restore:
-        raise errors.InvalidObjectState
-    check_conditions(call.headers, source.etag, source.modified_ms, Prefix.COPY_SOURCE)
-    return bucket, source
-
-
-def _copy_write(call: Call, source_bucket: Bucket, source: ObjectVersion) -> ObjectWrite:
-    """What the copy looks like, by the metadata and tagging directives."""
-    headers, bucket = call.headers, call.bucket
-    onto_itself = source_bucket.id == bucket.id and source.key == call.key
-    in_place = onto_itself and bucket.versioning is Versioning.NEVER
-    replace = _directive(headers.get("x-oss-metadata-directive", "COPY")) == "REPLACE"
-    if replace or (in_place and _has_metadata(headers)):
-        headers_json = msgspec.json.encode(read_metadata(headers)).decode()
-    else:
-        headers_json = source.headers_json
-    replace_tags = _directive(headers.get("x-oss-tagging-directive", "COPY")) == "REPLACE"
-    return ObjectWrite(
-        key=call.key,
-        acl=read_object_acl(headers) or Acl.DEFAULT,
-        storage_class=read_storage_class(headers) or bucket.storage_class,
-        headers_json=headers_json,
-        tags_json=read_tagging(headers.get("x-oss-tagging")) if replace_tags else source.tags_json,
-        forbid_overwrite=read_flag(headers, "x-oss-forbid-overwrite"),
-    )
-
-
-def _has_metadata(headers: Mapping[str, str]) -> bool:
-    return "content-type" in headers or any(name.startswith(META_PREFIX) for name in headers)
-
-
-def _directive(text: str) -> str:
-    value = text.upper()
-    if value not in ("COPY", "REPLACE"):
-        raise errors.InvalidArgument(
-            "The directive must be COPY or REPLACE.", name="x-oss-metadata-directive", value=text
-        )
-    return value
-
-
 def find_version(call: Call, view: MetaView) -> ObjectVersion:
     """The version an object operation is about, with the method of the request in refusals."""
-    return objects.find_readable(view, call.bucket, call.key, call.version_id)
+    method = call.operation.method
+    return objects.find_readable(view, call.bucket, call.key, call.version_id, method=method)
 
 
 async def put_object_acl(call: Call) -> Answer:
@@ -313,7 +188,7 @@ async def get_object_acl(call: Call) -> Answer:
     bucket = call.bucket
     with call.context.store.read() as view:
         version = find_version(call, view)
-    shown = _version_header(bucket, version.version_id)
+    shown = version_header(bucket, version.version_id)
     return acl_answer(bucket, version.owner_uid, version.acl.value, shown)
 
 
@@ -339,7 +214,7 @@ async def get_object_tagging(call: Call) -> Answer:
         document.element("Key", key)
         document.element("Value", value)
         document.close()
-    return xml_answer(document.to_bytes(), _version_header(bucket, version.version_id))
+    return xml_answer(document.to_bytes(), version_header(bucket, version.version_id))
 
 
 async def delete_object_tagging(call: Call) -> Answer:
@@ -361,4 +236,4 @@ async def _update(
 
     version = await call.context.store.write(work)
     call.context.changed()
-    return Answer(headers=_version_header(bucket, version.version_id))
+    return Answer(headers=version_header(bucket, version.version_id))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from emulator.access.identity import PrincipalKind
 from emulator.domain import errors
 from emulator.domain.model import Blob, BlobHome, Extent, ObjectVersion
-from emulator.domain.objects import find_readable
 from emulator.domain.ports import BlobStore, MetaView
+from emulator.protocol.api_object import find_version
 from emulator.protocol.call import Answer, Call
 from emulator.protocol.conditions import ByteRange, check_conditions, select_range
 from emulator.protocol.object_headers import meta_headers, object_headers, override_headers
@@ -23,7 +23,7 @@ async def get_object(call: Call) -> Answer:
     overrides = override_headers(call.query, anonymous=anonymous)
     bucket = call.bucket
     with call.context.store.read() as view:
-        version = find_readable(view, bucket, call.key, call.version_id)
+        version = find_version(call, view)
         check_conditions(call.headers, version.etag, version.modified_ms)
         if version.storage_class.needs_restore:
             raise errors.InvalidObjectState
@@ -97,7 +97,7 @@ async def head_object(call: Call) -> Answer:
     """OSS HeadObject: the headers of GetObject without the content; documented."""
     bucket = call.bucket
     with call.context.store.read() as view:
-        version = find_readable(view, bucket, call.key, call.version_id)
+        version = find_version(call, view)
     check_conditions(call.headers, version.etag, version.modified_ms)
     return Answer(headers=object_headers(bucket, version), length_bytes=version.size_bytes)
 
@@ -106,5 +106,5 @@ async def get_object_meta(call: Call) -> Answer:
     """OSS GetObjectMeta: a few headers only; documented."""
     bucket = call.bucket
     with call.context.store.read() as view:
-        version = find_readable(view, bucket, call.key, call.version_id)
+        version = find_version(call, view)
     return Answer(headers=meta_headers(bucket, version), length_bytes=version.size_bytes)

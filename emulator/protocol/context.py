@@ -51,4 +51,4 @@ class ServerContext:
     policies: PolicyCache
     replication: ReplicationService
     changed: Callable[[], None]  # called after a commit that may have given replication work
-    base_domains: tuple[str, ...] = ("localhost", "aliyuncs.com")
+    base_domains: tuple[str, ...]  # whose sub-domains name buckets

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from emulator.protocol import (
     api_bucket,
+    api_copy,
     api_listing,
     api_object,
     api_read,
@@ -33,7 +34,7 @@ _HANDLERS: Mapping[str, Handler] = {
     "ListObjectVersions": api_listing.list_object_versions,
     "DeleteMultipleObjects": api_object.delete_multiple_objects,
     "PutObject": api_object.put_object,
-    "CopyObject": api_object.copy_object,
+    "CopyObject": api_copy.copy_object,
     "DeleteObject": api_object.delete_object,
     "PutObjectAcl": api_object.put_object_acl,
     "GetObjectAcl": api_object.get_object_acl,

@@ -21,6 +21,7 @@ def read_history(step: Step, rule: Rule, limit: int) -> None:
     if refusal is not None:
         attempts = step.tx.history_pause(rule.uid).attempts + 1
         step.tx.pause_history(rule.uid, HistoryPause(batch.retry_ms(attempts), attempts))
+        batch.note_refused(refusal, "")
         step.counts.paused += 1
         step.left -= 1
         return

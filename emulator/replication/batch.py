@@ -10,7 +10,15 @@ from emulator.domain.model import Change, ChangeKind, ObjectVersion, Versioning
 from emulator.replication.apply import Applier, Target, find_target
 from emulator.replication.counts import Counts
 from emulator.replication.decide import Decision, Facts, compile_rule, decide
-from emulator.replication.model import Refusal, Rule, Skip, Task, TaskState, Work
+from emulator.replication.model import (
+    FailureReason,
+    Refusal,
+    Rule,
+    Skip,
+    Task,
+    TaskState,
+    Work,
+)
 from emulator.replication.ports import Failure, NewTask, ReplicationTx
 from emulator.replication.rights import Rights, RuleRights
 from emulator.replication.settings import ReplicationSettings
@@ -47,7 +55,8 @@ def history_change(version: ObjectVersion, below: ObjectVersion | None) -> Chang
 class RuleBatch:
     """One rule, its buckets and rights as they are in this transaction.
 
-    ``refusal`` is why nothing of the rule can be carried out, whatever the key.
+    ``refusal`` is why nothing of the rule can be carried out, whatever the key. ``refused`` is the
+    first attempt refused for each reason and action, with its key.
     """
 
     def __init__(
@@ -58,6 +67,7 @@ class RuleBatch:
         self.now_ms = now_ms
         self.counts = counts
         self.refusal: Refusal | None = None
+        self.refused: dict[tuple[FailureReason, str], tuple[Refusal, str]] = {}
         self._tools = tools
         self._compiled = compile_rule(rule.spec, tools.settings)
         self._blocked: set[str] = set()
@@ -148,6 +158,10 @@ class RuleBatch:
         """Why the rule may not read history, if it may not."""
         return self.refusal if self._rights is None else self._rights.list_refusal()
 
+    def note_refused(self, refusal: Refusal, key: str) -> None:
+        """Remember a refused attempt for the log; no key: the reading of history."""
+        self.refused.setdefault((refusal.reason, refusal.action), (refusal, key))
+
     def retry_ms(self, attempts: int) -> int:
         """When to try again after the ``attempts``-th refusal."""
         return self.now_ms + retry_delay_ms(attempts, self._tools.settings)
@@ -235,11 +249,14 @@ class RuleBatch:
 
     def _attempt(self, work: Work, change: Change, source: ObjectVersion | None) -> Refusal | None:
         if self._rights is None or self._applier is None:
+            assert self.refusal is not None
             self.counts.refused += 1
+            self.note_refused(self.refusal, change.key)
             return self.refusal
         refusal = self._rights.refusal(work, change.key)
         if refusal is not None:
             self.counts.refused += 1
+            self.note_refused(refusal, change.key)
             return refusal
         if self._applier.apply(work, change, source) is None:
             self.counts.applied += 1

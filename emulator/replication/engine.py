@@ -17,6 +17,7 @@ from emulator.replication.counts import Counts
 from emulator.replication.intake import Step, take_changes, try_due_tasks
 from emulator.replication.model import RuleState, TaskState
 from emulator.replication.ports import ReplicationStore, ReplicationTx, ReplicationView, RuleDue
+from emulator.replication.refusal_log import RefusalLog
 
 # Of one rule in one transaction, however many rules share it: fewer are not worth its reading.
 _SHARE_LEN_MIN = 32
@@ -36,6 +37,7 @@ class Engine:
         self._awake = asyncio.Event()
         self._running = asyncio.Lock()
         self._turn = 0
+        self._refusals = RefusalLog()
 
     def wake(self) -> None:
         """Say that something was committed that may be due: a change, a rule, a policy."""
@@ -85,6 +87,7 @@ class Engine:
         in_vain = 0
         while (limit is None or counts.handled < limit) and self._is_due():
             done = await self._store.write(self._step)
+            self._refusals.say()
             counts.add(done)
             # A client can take the work away in between, but not for ever.
             in_vain = 0 if done.handled else in_vain + 1
@@ -145,6 +148,7 @@ class Engine:
             if rule is not None and step.left > 0:
                 read_history(step, rule, _share(step, len(history)))
         self._forget_changes(tx, {due.uid for due in behind})
+        self._refusals.note(tx, step.batches)
         return step.counts
 
     def _in_turn(self, rules: list[RuleDue]) -> list[RuleDue]:

@@ -10,97 +10,34 @@ from emulator.domain.model import Bucket, Change, ChangeKind, ObjectVersion, Ver
 from emulator.replication.apply import find_target
 from emulator.replication.batch import Tools, history_change
 from emulator.replication.decide import Decision, Facts, compile_rule, decide
-from emulator.replication.explain_words import Standing, skip_sentence, standing_sentence
-from emulator.replication.model import (
-    Effect,
-    Refusal,
-    Rule,
-    RuleState,
-    Skip,
-    SkipReason,
-    Task,
-    TaskState,
+from emulator.replication.explain_records import (
+    EntryNote,
+    Explanation,
+    RuleNote,
+    Standing,
+    TaskNote,
 )
+from emulator.replication.explain_words import (
+    doubt_sentence,
+    iso_time,
+    refused_sentences,
+    skip_sentence,
+    standing_sentence,
+    verdict,
+    waiting_sentences,
+)
+from emulator.replication.model import Refusal, Rule, RuleState, Skip, Task, TaskState
 from emulator.replication.ports import ReplicationView
 from emulator.replication.rights import CheckedRight, RuleRights
+
+__all__ = ["EntryNote", "Explanation", "RuleNote", "TaskNote", "explain"]
 
 _STANDING_OF_TASK = {
     TaskState.QUEUED: Standing.QUEUED,
     TaskState.WAITING: Standing.PENDING,
     TaskState.FAILED: Standing.FAILED,
 }
-
-
-class EntryNote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One entry of a stack. Of a replica also which rule wrote it, for what, and when."""
-
-    bucket: str
-    version_id: str
-    kind: str
-    modified_ms: int
-    size_bytes: int
-    replica_of_rule: str = ""
-    replica_of_bucket: str = ""
-    applied_ms: int | None = None
-
-
-class TaskNote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A stored task of the key."""
-
-    change: ChangeKind
-    version_id: str
-    state: TaskState
-    attempts: int
-    due_ms: int
-    historical: bool
-    refusal: Refusal | None = None
-
-
-class RuleNote(msgspec.Struct, frozen=True, kw_only=True):
-    """What one rule does with the key.
-
-    ``standing`` and ``message`` are about the newest change of the key or version, ``skip_reason``
-    says why it asks for nothing, ``refusal`` why it cannot be carried out now. ``checks`` are all
-    rights the rule needs, asked now for this key; ``missing`` are those that are refused, also
-    where nothing is waiting for them.
-    """
-
-    rule_id: str
-    rule_state: RuleState
-    source_bucket: str
-    destination_bucket: str
-    destination_location: str
-    action: str
-    sync_role: str
-    matched: bool
-    standing: Standing
-    message: str
-    change: ChangeKind | None
-    effect: Effect | None
-    skip_reason: SkipReason | None
-    attempts: int
-    next_attempt_ms: int | None
-    refusal: Refusal | None
-    missing: tuple[Refusal, ...]
-    checks: tuple[CheckedRight, ...]
-    replica: EntryNote | None
-    tasks: tuple[TaskNote, ...]
-
-
-class Explanation(msgspec.Struct, frozen=True, kw_only=True):
-    """A key of a bucket, or one version of it: ``rules`` leave the bucket, ``incoming`` lead to it.
-
-    ``entry`` is what the bucket holds now; ``asked_version_id`` is empty for "the newest change".
-    """
-
-    bucket: str
-    key: str
-    asked_version_id: str
-    now_ms: int
-    message: str
-    entry: EntryNote | None
-    rules: tuple[RuleNote, ...]
-    incoming: tuple[RuleNote, ...]
+_STILL_TO_DO = frozenset({Standing.QUEUED, Standing.NOT_STARTED, Standing.PENDING, Standing.FAILED})
 
 
 class _Subject(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,22 +73,34 @@ def explain(
         if source is not None:
             at_source = _subject(view, source, key, asked)
             incoming.append(_RuleReading(view, tools, rule, at_source, now_ms).note())
+    rules = tuple(_RuleReading(view, tools, rule, subject, now_ms).note() for rule in leaving)
+    entry = None if subject.entry is None else _entry_note(view, bucket, subject.entry)
     return Explanation(
         bucket=bucket.name,
         key=key,
         asked_version_id=asked,
         now_ms=now_ms,
-        message=_message(bucket, leaving, leading),
-        entry=None if subject.entry is None else _entry_note(view, bucket, subject.entry),
-        rules=tuple(_RuleReading(view, tools, rule, subject, now_ms).note() for rule in leaving),
+        now=iso_time(now_ms),
+        message=_message(bucket, entry, rules, incoming),
+        entry=entry,
+        rules=rules,
         incoming=tuple(incoming),
     )
 
 
-def _message(bucket: Bucket, leaving: list[Rule], leading: list[Rule]) -> str:
-    if not leaving and not leading:
-        return f"No replication rule leaves {bucket.name} or leads to it."
-    return f"{len(leaving)} rules leave {bucket.name}, {len(leading)} lead to it."
+def _message(
+    bucket: Bucket,
+    entry: EntryNote | None,
+    rules: tuple[RuleNote, ...],
+    incoming: list[RuleNote],
+) -> str:
+    leading = [note for note in incoming if note.standing is not Standing.NOTHING_KNOWN]
+    if rules or leading:
+        return verdict([*rules, *leading])
+    if entry is not None and entry.replica_of_rule:
+        wrote = f"rule {entry.replica_of_rule} wrote this version"
+        return f"No replication rule reads {bucket.name}; {wrote}."
+    return f"No replication rule reads {bucket.name}, and none wrote this key."
 
 
 def _subject(view: ReplicationView, source: Bucket, key: str, version_id: str) -> _Subject:
@@ -183,16 +132,20 @@ class _RuleReading:
         self._destination = view.bucket(rule.spec.destination_bucket)
         self._tasks = view.tasks_of_key(rule.uid, subject.key)
         self._rights: RuleRights | None = None
+        self._cannot: Refusal | None = None
 
     def note(self) -> RuleNote:
         """Everything there is to say."""
         rule, subject = self._rule, self._subject
-        outcome = self._outcome()
+        outcome = None if subject.change is None else self._outcome(subject.change)
         task = self._task()
-        standing, message = self._standing(outcome, task)
-        cannot = self._settle_rights()
+        self._settle_rights()
         checks = self._checks()
         missing = tuple(check.refusal for check in checks if check.refusal is not None)
+        if self._cannot is not None:
+            missing = (self._cannot, *missing)
+        standing, message = self._standing(outcome, task)
+        due_ms = self._next_attempt_ms(task)
         skip = outcome if isinstance(outcome, Skip) else None
         return RuleNote(
             rule_id=rule.spec.rule_id,
@@ -204,31 +157,29 @@ class _RuleReading:
             sync_role=rule.spec.sync_role,
             matched=outcome is not None and skip is None,
             standing=standing,
-            message=message,
+            message=self._message(message, standing, due_ms, missing),
             change=None if subject.change is None else subject.change.kind,
             effect=None if outcome is None or isinstance(outcome, Skip) else outcome.effect,
             skip_reason=None if skip is None else skip.reason,
             attempts=0 if task is None else task.attempts,
-            next_attempt_ms=self._next_attempt_ms(task),
-            refusal=self._refusal(outcome, task, cannot),
-            missing=missing if cannot is None else (cannot, *missing),
+            next_attempt_ms=due_ms,
+            next_attempt=None if due_ms is None else iso_time(due_ms),
+            refusal=self._refusal(standing, task),
+            missing=missing,
             checks=checks,
             replica=self._replica(),
             tasks=tuple(_task_note(each) for each in self._tasks),
         )
 
-    def _outcome(self) -> Decision | None:
-        subject = self._subject
-        if subject.change is None:
-            return None
-        destination = self._destination
+    def _outcome(self, change: Change) -> Decision:
+        destination, subject = self._destination, self._subject
         facts = Facts(
-            source=self._source_entry(subject.change),
+            source=self._source_entry(change),
             source_versioning=subject.source.versioning,
             destination_versioning=None if destination is None else destination.versioning,
         )
         compiled = compile_rule(self._rule.spec, self._tools.settings)
-        return decide(compiled, subject.change, facts)
+        return decide(compiled, change, facts)
 
     def _source_entry(self, change: Change) -> ObjectVersion | None:
         source = self._subject.source
@@ -293,20 +244,24 @@ class _RuleReading:
     def _next_attempt_ms(self, task: Task | None) -> int | None:
         if task is not None:
             return task.due_ms
-        if self._rule.state is RuleState.STARTING:
-            return self._rule.starts_ms
+        change, rule = self._subject.change, self._rule
+        if rule.state is RuleState.STARTING:
+            return rule.starts_ms
+        if change is None or rule.state is not RuleState.DOING or self._is_taken(change):
+            return None
+        if rule.spec.historical and self._is_history(change):
+            pause = self._view.history_pause(rule.uid)
+            return pause.due_ms if pause.attempts else None
         return None
 
-    def _settle_rights(self) -> Refusal | None:
-        """Settle the rule's rights; why nobody acts for it, if so."""
+    def _settle_rights(self) -> None:
+        """Settle the rule's rights, or why nobody acts for it."""
         target = find_target(self._view, self._rule, self._tools.settings)
-        if isinstance(target, Refusal):
-            return target
-        rights = self._tools.rights.of_rule(target)
+        rights = target if isinstance(target, Refusal) else self._tools.rights.of_rule(target)
         if isinstance(rights, Refusal):
-            return rights
-        self._rights = rights
-        return None
+            self._cannot = rights
+        else:
+            self._rights = rights
 
     def _checks(self) -> tuple[CheckedRight, ...]:
         """Every right of the rule, asked for this key."""
@@ -319,23 +274,34 @@ class _RuleReading:
             )
         )
 
-    def _refusal(
-        self, outcome: Decision | None, task: Task | None, cannot: Refusal | None
-    ) -> Refusal | None:
+    def _message(
+        self, said: str, standing: Standing, due_ms: int | None, missing: tuple[Refusal, ...]
+    ) -> str:
+        """``said`` of a standing, and what a person can do about it."""
+        if standing not in _STILL_TO_DO:
+            return said + doubt_sentence(self._refused_now(self._subject.change), missing)
+        head = self._tasks[0] if standing in (Standing.FAILED, Standing.QUEUED) else None
+        if head is not None and head.refusal is not None:
+            return refused_sentences(standing, head.due_ms, self._refused_now(head.change))
+        return waiting_sentences(standing, due_ms, self._refused_now(self._subject.change))
+
+    def _refusal(self, standing: Standing, task: Task | None) -> Refusal | None:
         """Why the change is not carried out: as its task, or the one before it, was told."""
         head = self._tasks[0] if self._tasks and task is not None else None
         if head is not None and head.refusal is not None:
             return head.refusal
-        if outcome is None or isinstance(outcome, Skip):
+        return self._refused_now(self._subject.change) if standing in _STILL_TO_DO else None
+
+    def _refused_now(self, change: Change | None) -> Refusal | None:
+        """Why an attempt of a change would be refused now: the rights it takes, in a dry run."""
+        outcome = None if change is None else self._outcome(change)
+        if change is None or outcome is None or isinstance(outcome, Skip):
             return None
-        if cannot is not None:
-            return cannot
         if self._rights is None:
-            return None
+            return self._cannot
         refusal = self._rights.refusal(outcome, self._subject.key)
-        change = self._subject.change
-        if refusal is None and change is not None and not self._is_taken(change):
-            return self._rights.list_refusal() if self._is_history(change) else None
+        if refusal is None and not self._is_taken(change) and self._is_history(change):
+            return self._rights.list_refusal()
         return refusal
 
     def _replica(self) -> EntryNote | None:
@@ -366,10 +332,12 @@ def _entry_note(view: ReplicationView, bucket: Bucket, entry: ObjectVersion) -> 
         version_id=entry.version_id,
         kind=entry.kind.value,
         modified_ms=entry.modified_ms,
+        modified=iso_time(entry.modified_ms),
         size_bytes=entry.size_bytes,
         replica_of_rule=rule_id,
         replica_of_bucket=source_name,
         applied_ms=applied_ms,
+        applied="" if applied_ms is None else iso_time(applied_ms),
     )
 
 
@@ -380,6 +348,7 @@ def _task_note(task: Task) -> TaskNote:
         state=task.state,
         attempts=task.attempts,
         due_ms=task.due_ms,
+        due=iso_time(task.due_ms),
         historical=task.change.seq == 0,
         refusal=task.refusal,
     )

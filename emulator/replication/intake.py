@@ -25,6 +25,11 @@ class Step:
         self._batches: dict[int, RuleBatch] = {}
         self._reads: dict[tuple[int, int, int | None, int], list[ChangeRead]] = {}
 
+    @property
+    def batches(self) -> Iterable[RuleBatch]:
+        """Those of every rule that was worked on."""
+        return self._batches.values()
+
     def batch(self, rule: Rule) -> RuleBatch:
         """The batch of a rule in this transaction."""
         batch = self._batches.get(rule.uid)

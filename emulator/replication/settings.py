@@ -81,7 +81,7 @@ class ReplicationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     ] = 1.0
     retry_delay_s_max: Annotated[
         float, Meta(gt=0, le=_YEAR_S, description="the longest wait between two attempts")
-    ] = 60.0
+    ] = 10.0
     batch_len: Annotated[int, _count("most changes taken in, or tasks applied, at a time")] = 256
     change_history_len: Annotated[
         int,

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from emulator.access.policy.cache import PolicyCache
 from emulator.access.policy.faults import PolicyError
 from emulator.access.policy.records import PolicyKind
 from emulator.domain import buckets
 from emulator.domain.errors import InvalidBucketName
+from emulator.domain.model import Acl
 from emulator.replication.regions import known_regions
 from emulator.world.document import (
     AccountSpec,
     BucketSpec,
-    Path,
+    KeySpec,
     PolicyText,
     WorldFile,
     policy_document,
 )
+from emulator.world.mistakes import Path, choices
 
 
 def check_world(file: WorldFile) -> None:
@@ -24,6 +28,48 @@ def check_world(file: WorldFile) -> None:
     cache = PolicyCache(principal_required=False)
     for number, account in enumerate(file.world.accounts):
         _check_account(file, cache, ("accounts", number), account)
+    _refuse_doubled(file)
+
+
+def _refuse_doubled(file: WorldFile) -> None:
+    """Raise WorldError where one of two parts would take the other's place."""
+    first: dict[tuple[str, ...], Path] = {}
+    for name, path in _named(file.world.accounts):
+        before = first.setdefault(name, path)
+        if before != path:
+            what, value = name[0], name[-1]
+            raise file.fault(
+                path,
+                f"the {what} {value} is in this file twice, before in line {file.line(before)}",
+            )
+
+
+def _named(accounts: list[AccountSpec]) -> Iterator[tuple[tuple[str, ...], Path]]:
+    """Everything that may be in a world once: what it is and is called, and its place."""
+    for number, account in enumerate(accounts):
+        at: Path = ("accounts", number)
+        uid = account.uid
+        yield ("account uid", uid), (*at, "uid")
+        yield from _key_ids(account.keys, (*at, "keys"))
+        for count, user in enumerate(account.users):
+            place = (*at, "users", count)
+            yield ("user", uid, user.name.casefold()), (*place, "name")
+            yield ("user uid", user.uid), (*place, "uid")
+            yield from _key_ids(user.keys, (*place, "keys"))
+        for count, policy in enumerate(account.policies):
+            yield ("policy", uid, policy.name.casefold()), (*at, "policies", count, "name")
+        for count, role in enumerate(account.roles):
+            place = (*at, "roles", count)
+            yield ("role", uid, role.name.casefold()), (*place, "name")
+            for each, session in enumerate(role.sessions):
+                yield ("key id", session.key.id), (*place, "sessions", each, "key", "id")
+        for count, bucket in enumerate(account.buckets):
+            yield ("bucket", bucket.name), (*at, "buckets", count, "name")
+
+
+def _key_ids(keys: list[KeySpec], at: Path) -> Iterator[tuple[tuple[str, ...], Path]]:
+    for number, key in enumerate(keys):
+        yield ("key id", key.id), (*at, number, "id")
 
 
 def _check_account(file: WorldFile, cache: PolicyCache, at: Path, account: AccountSpec) -> None:
@@ -50,6 +96,10 @@ def _check_bucket(file: WorldFile, cache: PolicyCache, at: Path, bucket: BucketS
     if bucket.region not in known_regions():
         raise file.fault(
             (*at, "region"), f"there is no region {bucket.region!r}; write it as in cn-hangzhou"
+        )
+    if bucket.acl is Acl.DEFAULT:
+        raise file.fault(
+            (*at, "acl"), f"only objects can be 'default'; choose one of {', '.join(choices(Acl))}"
         )
     if bucket.policy:
         _check_policy(file, cache, PolicyKind.BUCKET, bucket.policy, (*at, "policy"))

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 import msgspec
 import yaml
 
 from emulator.domain.model import Acl, Redundancy, StorageClass, Versioning
-
-_PATH_IN_MESSAGE = re.compile(r" - at `\$(?P<path>[^`]*)`$")
-_PATH_STEP = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<index>\d+|\.\.\.)\]")
+from emulator.world.mistakes import Path, line_of, mistake_of, shown
 
 PolicyText = dict[str, object] | str  # a policy document as YAML, or as JSON text
 
@@ -22,6 +18,10 @@ def policy_document(policy: PolicyText) -> str:
 
 class WorldError(Exception):
     """A world that cannot be read or applied; the message says where and why."""
+
+
+class UnreadableWorld(WorldError):
+    """A text that is no world at all: no YAML, or not of a world's shape."""
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -99,9 +99,6 @@ class World(_Part, frozen=True):
     accounts: list[AccountSpec]
 
 
-Path = tuple[str | int, ...]  # to a place in a world, e.g. ("accounts", 0, "roles", 1)
-
-
 class WorldFile(msgspec.Struct, frozen=True):
     """A world as read, and where in its file everything stands."""
 
@@ -111,14 +108,18 @@ class WorldFile(msgspec.Struct, frozen=True):
 
     def fault(self, path: Path, problem: str) -> WorldError:
         """An error that names file, line and field."""
-        steps = [str(step) for step in path]
-        line = _line_of(self.tree, steps)
-        field = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
-        return WorldError(f"{self.name}:{line}: {field.removeprefix('.')}: {problem}")
+        return WorldError(f"{self.name}:{self.line(path)}: {shown(path)}: {problem}")
+
+    def line(self, path: Path) -> int:
+        """The line where the value at a path begins."""
+        return line_of(self.tree, path)
 
 
 def read_world(text: str, name: str) -> WorldFile:
-    """Read a world file; ``name`` is shown in errors. Raises WorldError naming line and field."""
+    """Read a world file; ``name`` is shown in errors.
+
+    Raises UnreadableWorld naming line and field.
+    """
     try:
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
         _refuse_doubled(tree, name)
@@ -127,17 +128,20 @@ def read_world(text: str, name: str) -> WorldFile:
         mark = getattr(error, "problem_mark", None)
         where = f"{name}:{mark.line + 1}" if mark is not None else name
         problem = getattr(error, "problem", None) or error
-        raise WorldError(f"{where}: this is no valid YAML: {problem}") from error
+        raise UnreadableWorld(f"{where}: this is no valid YAML: {problem}") from error
     except RecursionError as error:
-        raise WorldError(f"{name}: the file is nested too deeply") from error
+        raise UnreadableWorld(f"{name}: the file is nested too deeply") from error
     except (ValueError, AttributeError) as error:  # a scalar its tag or form cannot hold
-        raise WorldError(f"{name}: a value cannot be read: {error}") from error
+        raise UnreadableWorld(f"{name}: a value cannot be read: {error}") from error
     if values is None:
-        raise WorldError(f"{name}: the file is empty; a world has at least `accounts: []`")
+        raise UnreadableWorld(f"{name}: the file is empty; a world has at least `accounts: []`")
     try:
         return WorldFile(msgspec.convert(values, World), name, tree)
     except msgspec.ValidationError as error:
-        raise _located(str(error), name, tree) from error
+        wrong = mistake_of(error, World)
+        line = line_of(tree, wrong.path, is_name=wrong.is_name)
+        message = f"{name}:{line}: {shown(wrong.path)}: {wrong.problem}"
+        raise UnreadableWorld(message) from error
 
 
 def _refuse_doubled(tree: yaml.Node | None, name: str) -> None:
@@ -157,32 +161,7 @@ def _refuse_doubled(tree: yaml.Node | None, name: str) -> None:
                 waiting.append(value)
                 if isinstance(key, yaml.ScalarNode) and key.value in fields:
                     line = key.start_mark.line + 1
-                    raise WorldError(f"{name}:{line}: the field {key.value!r} stands there twice")
+                    raise UnreadableWorld(
+                        f"{name}:{line}: the field {key.value!r} stands there twice"
+                    )
                 fields.add(getattr(key, "value", None) if isinstance(key, yaml.ScalarNode) else key)
-
-
-def _located(message: str, name: str, tree: yaml.Node | None) -> WorldError:
-    found = _PATH_IN_MESSAGE.search(message)
-    path = found["path"] if found else ""
-    problem = message[: found.start()] if found else message
-    steps = [step["name"] or step["index"] for step in _PATH_STEP.finditer(path)]
-    line = _line_of(tree, steps)
-    field = path.removeprefix(".") or "the file"
-    return WorldError(f"{name}:{line}: {field}: {problem}")
-
-
-def _line_of(node: yaml.Node | None, steps: list[str]) -> int:
-    """The line of the value at a path, or of the nearest thing around it that exists."""
-    line = 1
-    for step in steps:
-        if isinstance(node, yaml.MappingNode):
-            inner = next((v for k, v in node.value if getattr(k, "value", None) == step), None)
-        elif isinstance(node, yaml.SequenceNode) and step.isdigit():
-            inner = node.value[int(step)] if int(step) < len(node.value) else None
-        else:
-            inner = None
-        if inner is None:
-            break
-        node = inner
-        line = node.start_mark.line + 1
-    return line

@@ -28,24 +28,25 @@ from emulator.access.identity_store import IdentityStore
 from emulator.access.system_policies import policy_ref
 from emulator.domain import buckets
 from emulator.domain.buckets import BucketRequest
-from emulator.domain.errors import OssError
+from emulator.domain.errors import OssError, VersioningLocked
 from emulator.domain.model import Bucket, Versioning
-from emulator.domain.ports import MetaTx
+from emulator.replication.ports import ReplicationTx
+from emulator.replication.rules import check_versioning_unlocked
 from emulator.world.check import check_world
 from emulator.world.document import (
     AccountSpec,
     BucketSpec,
-    Path,
     WorldFile,
     policy_document,
 )
+from emulator.world.mistakes import Path
 
 T = TypeVar("T")
 
 _BUCKETS_MAX = 1_000_000  # a world may describe more buckets than an account may create
 
 
-class WorldTx(MetaTx, Protocol):
+class WorldTx(ReplicationTx, Protocol):
     """A transaction that can also remember which parts of a world it has applied."""
 
     @property
@@ -136,22 +137,33 @@ def _put_account(tx: WorldTx, account: AccountSpec, now_ms: int) -> None:
                 document=policy_document(policy.document),
             )
         )
-    for key in account.keys:
-        tx.identities.put_access_key(
-            AccessKey(access_key_id=key.id, secret=key.secret, account_uid=uid)
+    for number, key in enumerate(account.keys):
+        _put_key(
+            tx, AccessKey(access_key_id=key.id, secret=key.secret, account_uid=uid), "keys", number
         )
     for number, user in enumerate(account.users):
         refs = _refs(tx, account, user.policies, ("users", number))
         tx.identities.put_user(
             User(account_uid=uid, name=user.name, user_id=user.uid, policies=refs)
         )
-        for key in user.keys:
-            tx.identities.put_access_key(
-                AccessKey(
-                    access_key_id=key.id, secret=key.secret, account_uid=uid, user_name=user.name
-                )
+        for position, key in enumerate(user.keys):
+            owned = AccessKey(
+                access_key_id=key.id, secret=key.secret, account_uid=uid, user_name=user.name
             )
+            _put_key(tx, owned, "users", number, "keys", position)
     _put_roles(tx, account, now_ms)
+
+
+def _put_key(tx: WorldTx, key: AccessKey, *at: str | int) -> None:
+    """Write a key, unless the data folder knows it as somebody else's."""
+    existing = tx.identities.access_key(key.access_key_id)
+    if existing is not None and existing.account_uid != key.account_uid:
+        raise _Fault(
+            (*at, "id"),
+            f"the key {key.access_key_id} belongs to account {existing.account_uid} already; "
+            "rename it, or give another --data folder",
+        )
+    tx.identities.put_access_key(key)
 
 
 def _put_roles(tx: WorldTx, account: AccountSpec, now_ms: int) -> None:
@@ -196,6 +208,9 @@ def _refs(tx: WorldTx, account: AccountSpec, names: list[str], at: Path) -> tupl
 
 
 def _put_bucket(tx: WorldTx, owner_uid: str, spec: BucketSpec, now_ms: int) -> None:
+    existing = tx.bucket(spec.name)
+    if existing is not None:
+        _check_existing(existing, owner_uid, spec)
     request = BucketRequest(
         name=spec.name,
         owner_uid=owner_uid,
@@ -210,6 +225,27 @@ def _put_bucket(tx: WorldTx, owner_uid: str, spec: BucketSpec, now_ms: int) -> N
         buckets.set_policy(tx, bucket, policy_document(spec.policy))
 
 
+def _check_existing(bucket: Bucket, owner_uid: str, spec: BucketSpec) -> None:
+    """Raise _Fault where a bucket of this data folder can never become what is described."""
+    advice = "rename it, or give another --data folder"
+    if bucket.owner_uid != owner_uid:
+        raise _Fault(
+            ("name",),
+            f"the bucket {bucket.name} belongs to account {bucket.owner_uid} already; {advice}",
+        )
+    for field, there, wanted in (
+        ("region", bucket.region, spec.region),
+        ("storage_class", bucket.storage_class.value, spec.storage_class.value),
+        ("redundancy", bucket.redundancy.value, spec.redundancy.value),
+    ):
+        if there != wanted:
+            raise _Fault(
+                (field,),
+                f"the bucket {bucket.name} exists with {there}, which cannot become {wanted}; "
+                f"{advice}",
+            )
+
+
 def _set_versioning(tx: WorldTx, bucket: Bucket, wanted: Versioning) -> None:
     if wanted is bucket.versioning:
         return
@@ -218,4 +254,8 @@ def _set_versioning(tx: WorldTx, bucket: Bucket, wanted: Versioning) -> None:
             ("versioning",),
             f"versioning of {bucket.name} was switched on and can only be suspended",
         )
+    try:
+        check_versioning_unlocked(bucket, tx.rules_of(bucket.id), tx.rules_to(bucket.name))
+    except VersioningLocked as error:
+        raise _Fault(("versioning",), error.message) from error
     buckets.set_versioning(tx, bucket, wanted)

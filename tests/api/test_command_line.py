@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,6 +20,7 @@ import pytest
 from emulator.app import App
 from emulator.clock import AdjustableClock, ClockMode
 from emulator.config import MEMORY, Settings
+from emulator.serve import banner
 from tests.support.hostile import Line, signed_raw
 from tests.support.process import FIXTURES, ROOT, EmulatorProcess
 
@@ -117,7 +120,7 @@ def test_a_broken_settings_file_is_explained(
 
 OF_A = "accounts:\n  - uid: '1000000000000001'\n"
 WORLDS = [
-    (OF_A + "    nme: x\n", (":2:", "accounts[0]", "nme")),
+    (OF_A + "    nme: x\n", (":3:", "accounts[0].nme", "`name`")),
     ("accounts:\n  - name: x\n", ("accounts[0]", "uid")),
     (OF_A + "    keys: [\n", (":4:", "YAML")),
     ("accounts: 5\n", ("accounts",)),
@@ -285,6 +288,131 @@ async def test_nobody_is_told_ready_before_the_world_is_loaded() -> None:
         assert not started.readiness().ready  # a disk that fails is no place to send work to
     finally:
         await started.stop()
+
+
+def test_a_world_that_lost_its_line_breaks_is_recognised(quick_server: EmulatorProcess) -> None:
+    text = WORLD.read_text()
+    for whole in (text, text[text.index("accounts:") :]):  # the first begins with a comment
+        status, said = quick_server.control_status(
+            "POST", "world", whole.replace("\n", "").encode()
+        )
+        assert status == 400
+        assert "curl --data-binary @" in said["hint"], said
+
+
+@pytest.mark.parametrize(
+    "body", [b"accounts:\n  - nme: x\n", b'{"accounts": 5}', b'accounts: [{uid: "x"}]', b""]
+)
+def test_other_broken_worlds_are_not_taken_for_one(
+    quick_server: EmulatorProcess, body: bytes
+) -> None:
+    status, said = quick_server.control_status("POST", "world", body)
+    assert status == 400
+    assert "hint" not in said
+
+
+async def shown_at_start(settings: Settings) -> list[str]:
+    app = await App.start(settings)
+    try:
+        return [line.strip() for line in banner(app).splitlines()]
+    finally:
+        await app.stop()
+
+
+async def test_the_start_message_says_what_there_is() -> None:
+    world = str(FIXTURES / "every-field.yaml")
+    lines = await shown_at_start(
+        Settings(port=0, data=MEMORY, clock=ClockMode.VIRTUAL, world=world)
+    )
+    assert re.fullmatch(r"OSS Replication Emulator at http://127\.0\.0\.1:\d+", lines[0])
+    assert lines[1:7] == [
+        "data in memory, clock virtual",
+        "",
+        "account 1000000000000001 account-a",
+        "key LTAIemulatorA / emulatorSecretA",
+        "role roleNameTest",
+        "bucket src-bucket (oss-cn-hangzhou, versioning Enabled)",
+    ]
+    assert "auth = oss2.Auth('LTAIemulatorA', 'emulatorSecretA')" in lines
+
+
+async def test_the_start_message_of_an_empty_folder_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = await shown_at_start(Settings(port=0, data="here", clock=ClockMode.VIRTUAL))
+    assert lines[1] == f"data {tmp_path}/here (durability power), clock virtual"
+    assert lines[3] == "no accounts yet: give --world FILE or POST one to /_emulator/world"
+
+
+async def test_the_start_message_leaves_out_versioning_that_was_never_set() -> None:
+    settings = Settings(port=0, data=MEMORY, clock=ClockMode.VIRTUAL, world=str(WORLD))
+    assert "bucket dest-bucket (oss-cn-shanghai)" in await shown_at_start(settings)
+
+
+@pytest.fixture
+def run_script(tmp_path: Path) -> Path:
+    """``scripts/run`` in a tree of its own, whose ``ossemu`` prints its arguments."""
+    scripts, bin_folder = tmp_path / "scripts", tmp_path / "bin"
+    (scripts / "lib").mkdir(parents=True)
+    bin_folder.mkdir()
+    shutil.copy(ROOT / "scripts" / "run", scripts / "run")
+    (scripts / "lib" / "venv.sh").write_text(
+        f"ROOT={tmp_path}\nVENV={tmp_path}\nPY={sys.executable}\nensure_venv() {{ :; }}\n"
+    )
+    (bin_folder / "ossemu").write_text('#!/bin/sh\necho "$@"\n')
+    (bin_folder / "ossemu").chmod(0o755)
+    (tmp_path / "plain.yaml").write_text("port: 1\n# world: no\noss: {default_region: x}\n")
+    (tmp_path / "named.yaml").write_text("{port: 1, world: w.yaml}\n")
+    (tmp_path / "empty.yaml").write_text("")
+    return scripts / "run"
+
+
+KEPT, LEFT = True, False
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "default_world"),
+    [
+        ("--port 0", {}, KEPT),
+        ("--world w.yaml", {}, LEFT),
+        ("--world=w.yaml", {}, LEFT),
+        ("", {"OSSEMU_WORLD": "w.yaml"}, LEFT),
+        ("--settings plain.yaml", {}, KEPT),
+        ("--settings=plain.yaml --port 0", {}, KEPT),
+        ("--settings empty.yaml", {}, KEPT),
+        ("--settings missing.yaml", {}, KEPT),
+        ("--settings named.yaml", {}, LEFT),
+        ("--port 0 --settings=named.yaml", {}, LEFT),
+        ("", {"OSSEMU_SETTINGS": "plain.yaml"}, KEPT),
+        ("", {"OSSEMU_SETTINGS": "named.yaml"}, LEFT),
+        ("--settings plain.yaml", {"OSSEMU_SETTINGS": "named.yaml"}, KEPT),
+        ("--help", {}, KEPT),
+    ],
+)
+def test_the_run_script_gives_a_world_unless_one_is_named(
+    run_script: Path, arguments: str, variables: dict[str, str], default_world: bool
+) -> None:
+    folder = run_script.parents[1]
+    given = f"--world {folder}/fixtures/cross-account.yaml " if default_world else ""
+    assert script_output(run_script, arguments, variables) == f"serve {given}{arguments}".strip()
+
+
+def test_the_run_script_says_the_version(run_script: Path) -> None:
+    assert script_output(run_script, "--version", {}) == "--version"
+
+
+def script_output(script: Path, arguments: str, variables: Mapping[str, str]) -> str:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("OSSEMU_")}
+    return subprocess.run(
+        [str(script), *arguments.split()],
+        cwd=script.parents[1],
+        env={**clean, **variables},
+        capture_output=True,
+        text=True,
+        timeout=REFUSED_WITHIN_S,
+        check=True,
+    ).stdout.strip()
 
 
 def test_health_answers_over_http(server: EmulatorProcess) -> None:

@@ -16,6 +16,7 @@ _ROOT_KEYS = """
 SELECT access_key_id, secret FROM access_keys WHERE account_uid = ? AND user_name = ''
 ORDER BY access_key_id
 """
+_ROLE_NAMES = "SELECT name FROM roles WHERE account_uid = ? ORDER BY folded_name LIMIT ?"
 
 
 class WorldReads(Statements):
@@ -28,6 +29,10 @@ class WorldReads(Statements):
     def root_keys(self, account_uid: str) -> list[tuple[str, str]]:
         """The ids and secrets of an account's own access keys."""
         return cast(list[tuple[str, str]], self._run(_ROOT_KEYS, (account_uid,)).fetchall())
+
+    def role_names(self, account_uid: str, *, limit: int) -> list[str]:
+        """The names of an account's roles, as they were written."""
+        return [name for (name,) in self._run(_ROLE_NAMES, (account_uid, limit)).fetchall()]
 
     def applied_digest(self, part: str) -> str | None:
         """The digest of a part's description when it was last applied."""

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from emulator.access.identity import Role, root_principal
+from emulator.access.identity import Role
 from emulator.access.policy.cache import PolicyCache
 from emulator.access.policy.evaluate import Outcome
 from emulator.access.trust import (
     OSS_SERVICE,
     ServicePrincipal,
     assumed_role_arn,
-    assuming_name,
     may_assume,
     trust_policy,
 )
-from tests.unit.access.build import TRUSTS_OSS, Json, a_role, a_user, document, trust
+from tests.unit.access.build import TRUSTS_OSS, Json, document, trust
 
 ALICE = "acs:ram::1000:user/alice"
 SYNC = "acs:ram::1000:role/SyncRole"
@@ -75,12 +74,6 @@ def test_the_trust_policy_of_a_role_is_parsed_under_its_name() -> None:
     named = trust_policy(role, PolicyCache())
     assert named.name == "R"
     assert may_assume(named, OSS_SERVICE).effect is Outcome.ALLOW
-
-
-def test_principals_are_named_as_trust_policies_name_them() -> None:
-    assert assuming_name(a_user()) == ALICE
-    assert assuming_name(a_role()) == SYNC
-    assert assuming_name(root_principal("1000")) == "acs:ram::1000:root"
 
 
 def test_bucket_policies_name_a_role_in_lower_case() -> None:

@@ -340,13 +340,6 @@ def test_doubled_or_broken_query_is_refused(raw: str) -> None:
         read(f"/src-bucket/k?{raw}")
 
 
-def test_parameters_are_found_by_name() -> None:
-    found = read("/src-bucket/k?acl&versionId=v")
-    assert found.has("acl")
-    assert not found.has("tagging")
-    assert (found.value("versionId"), found.value("acl"), found.value("x", "y")) == ("v", "", "y")
-
-
 hosts = st.one_of(
     st.text(max_size=40),
     st.sampled_from([host for host, _ in PATH_HOSTS + BUCKET_HOSTS]),

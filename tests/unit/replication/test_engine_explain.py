@@ -7,7 +7,7 @@ import pytest
 from emulator.access.policy.cache import PolicyCache
 from emulator.replication.batch import Tools
 from emulator.replication.explain import Explanation, RuleNote, explain
-from emulator.replication.explain_words import Standing
+from emulator.replication.explain_records import Standing
 from emulator.replication.model import FailureReason, SkipReason
 from emulator.replication.rights import Rights
 from emulator.replication.settings import (

@@ -65,7 +65,7 @@ def test_every_task_transition(state: TaskState, event: TaskEvent) -> None:
 
 @pytest.mark.parametrize(
     ("attempts", "delay_ms"),
-    [(0, 1000), (1, 1000), (2, 2000), (3, 4000), (6, 32_000), (7, 60_000), (10_000, 60_000)],
+    [(0, 1000), (1, 1000), (2, 2000), (3, 4000), (4, 8_000), (5, 10_000), (10_000, 10_000)],
 )
 def test_the_retry_delay_doubles_up_to_its_cap(attempts: int, delay_ms: int) -> None:
     assert retry_delay_ms(attempts, ReplicationSettings()) == delay_ms

@@ -1,0 +1,158 @@
+"""CopyObject: another version of the same content, without moving a byte."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import unquote
+
+import msgspec
+
+from emulator.domain import errors, objects
+from emulator.domain.model import Acl, Bucket, ObjectVersion, Versioning
+from emulator.domain.objects import ObjectWrite
+from emulator.domain.ports import MetaTx, MetaView
+from emulator.protocol.addressing import decode_key
+from emulator.protocol.api_object import moment_of, version_header
+from emulator.protocol.authorisation import authorise_source
+from emulator.protocol.call import Answer, Call, xml_answer
+from emulator.protocol.conditions import Prefix, check_conditions
+from emulator.protocol.dates import iso_date
+from emulator.protocol.object_headers import (
+    META_PREFIX,
+    quoted,
+    read_flag,
+    read_metadata,
+    read_object_acl,
+    read_storage_class,
+    read_tagging,
+    refuse_unsupported,
+)
+from emulator.protocol.xml import XmlWriter
+
+
+class _Source(msgspec.Struct, frozen=True):
+    bucket: str
+    key: str
+    version_id: str | None
+
+
+class _Copied(msgspec.Struct, frozen=True):
+    source_bucket: Bucket
+    source: ObjectVersion
+    version: ObjectVersion
+
+
+async def copy_object(call: Call) -> Answer:
+    """OSS CopyObject: within a bucket and across buckets of one region; documented."""
+    refuse_unsupported(call.headers)
+    named = _read_copy_source(call.headers["x-oss-copy-source"])
+    bucket, moment = call.bucket, moment_of(call)
+
+    def work(tx: MetaTx) -> _Copied:
+        # looked up here and not before: meanwhile somebody may have overwritten the source
+        source_bucket, source = _find_source(call, tx, named)
+        write = _copy_write(call, source_bucket, source)
+        version = objects.copy_object(tx, bucket, write, source, moment)
+        return _Copied(source_bucket, source, version)
+
+    copied = await call.context.store.write(work)
+    call.context.changed()
+    version = copied.version
+    headers = {
+        "ETag": quoted(version.etag),
+        "x-oss-hash-crc64ecma": str(version.crc64),
+        **version_header(bucket, version.version_id),
+    }
+    if copied.source_bucket.versioning is not Versioning.NEVER:
+        headers["x-oss-copy-source-version-id"] = copied.source.version_id
+    document = XmlWriter("CopyObjectResult")
+    document.element("ETag", quoted(version.etag))
+    document.element("LastModified", iso_date(version.modified_ms))
+    return xml_answer(document.to_bytes(), headers)
+
+
+def _read_copy_source(header: str) -> _Source:
+    """``/bucket/key[?versionId=id]``, the key percent-encoded once."""
+    path, _, query = header.partition("?")
+    if not path.startswith("/") and not path.startswith("%2F"):
+        raise errors.InvalidArgument(
+            "Copy Source must start with slash.",
+            name="x-oss-copy-source",
+            value=header,
+            ec="0042-00000301",
+        )
+    path = path.removeprefix("/").removeprefix("%2F")
+    separator = "/" if "/" in path else "%2F"
+    bucket, found, raw_key = path.partition(separator)
+    if not bucket or not found or not raw_key:
+        raise errors.InvalidArgument(
+            "Copy Source must mention the source bucket and key: /sourcebucket/sourcekey.",
+            name="x-oss-copy-source",
+            value=header,
+        )
+    version_id: str | None = None
+    name, _, value = query.partition("=")
+    if name == "versionId":
+        version_id = unquote(value)
+        objects.check_version_id(version_id)
+    return _Source(bucket, decode_key(raw_key), version_id)
+
+
+def _find_source(call: Call, view: MetaView, named: _Source) -> tuple[Bucket, ObjectVersion]:
+    """The version to copy, if the caller may read it and the conditions hold."""
+    bucket = view.bucket(named.bucket)
+    if bucket is None:
+        raise errors.NoSuchBucket(named.bucket, ec="0015-00000101")
+    authorise_source(call, view, bucket, named.key, named.version_id)
+    if bucket.region != call.bucket.region:
+        raise errors.AccessDenied(
+            "Target object does not reside in the same data center as source object."
+        )
+    try:
+        source = objects.find_readable(view, bucket, named.key, named.version_id)
+    except errors.MethodNotAllowed as error:
+        raise errors.InvalidArgument(
+            "The source version is a delete marker.",
+            name="x-oss-copy-source",
+            value=named.version_id or "",
+            ec="0016-00000307",
+        ) from error
+    if source.storage_class.needs_restore:
+        raise errors.InvalidObjectState
+    check_conditions(call.headers, source.etag, source.modified_ms, Prefix.COPY_SOURCE)
+    return bucket, source
+
+
+def _copy_write(call: Call, source_bucket: Bucket, source: ObjectVersion) -> ObjectWrite:
+    """What the copy looks like, by the metadata and tagging directives."""
+    headers, bucket = call.headers, call.bucket
+    onto_itself = source_bucket.id == bucket.id and source.key == call.key
+    in_place = onto_itself and bucket.versioning is Versioning.NEVER
+    replace = _replaces(headers, "x-oss-metadata-directive")
+    if replace or (in_place and _has_metadata(headers)):
+        headers_json = msgspec.json.encode(read_metadata(headers)).decode()
+    else:
+        headers_json = source.headers_json
+    replace_tags = _replaces(headers, "x-oss-tagging-directive")
+    return ObjectWrite(
+        key=call.key,
+        acl=read_object_acl(headers) or Acl.DEFAULT,
+        storage_class=read_storage_class(headers) or bucket.storage_class,
+        headers_json=headers_json,
+        tags_json=read_tagging(headers.get("x-oss-tagging")) if replace_tags else source.tags_json,
+        forbid_overwrite=read_flag(headers, "x-oss-forbid-overwrite"),
+    )
+
+
+def _has_metadata(headers: Mapping[str, str]) -> bool:
+    return "content-type" in headers or any(name.startswith(META_PREFIX) for name in headers)
+
+
+def _replaces(headers: Mapping[str, str], name: str) -> bool:
+    """Whether a directive says REPLACE; without one it is COPY."""
+    text = headers.get(name, "COPY")
+    if text.upper() not in ("COPY", "REPLACE"):
+        raise errors.InvalidArgument(
+            "The directive must be COPY or REPLACE.", name=name, value=text
+        )
+    return text.upper() == "REPLACE"
