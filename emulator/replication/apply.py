@@ -237,9 +237,7 @@ class Applier:
     def _update(self, source: ObjectVersion) -> Skip | None:
         found = self._replica_of(source)
         if found is None:
-            return Skip(
-                SkipReason.SUPERSEDED, "the destination does not hold the replica of this version"
-            )
+            return Skip(SkipReason.NO_REPLICA)
         if (found.acl, found.tags_json) == (source.acl, source.tags_json):
             return Skip(SkipReason.ALREADY_THERE)
         self._tx.update_version(found, acl=source.acl, tags_json=source.tags_json)

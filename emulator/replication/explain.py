@@ -26,7 +26,17 @@ from emulator.replication.explain_words import (
     verdict,
     waiting_sentences,
 )
-from emulator.replication.model import Refusal, Rule, RuleState, Skip, Task, TaskState
+from emulator.replication.model import (
+    Effect,
+    Refusal,
+    Rule,
+    RuleState,
+    Skip,
+    SkipReason,
+    Task,
+    TaskState,
+    Work,
+)
 from emulator.replication.ports import ReplicationView
 from emulator.replication.rights import CheckedRight, RuleRights
 
@@ -139,12 +149,15 @@ class _RuleReading:
         rule, subject = self._rule, self._subject
         outcome = None if subject.change is None else self._outcome(subject.change)
         task = self._task()
+        replica = self._replica()
+        if task is None and self._updated_nothing(outcome, replica):
+            outcome = Skip(SkipReason.NO_REPLICA)
         self._settle_rights()
         checks = self._checks()
         missing = tuple(check.refusal for check in checks if check.refusal is not None)
         if self._cannot is not None:
             missing = (self._cannot, *missing)
-        standing, message = self._standing(outcome, task)
+        standing, message = self._standing(outcome, task, replica)
         due_ms = self._next_attempt_ms(task)
         skip = outcome if isinstance(outcome, Skip) else None
         return RuleNote(
@@ -167,7 +180,7 @@ class _RuleReading:
             refusal=self._refusal(standing, task),
             missing=missing,
             checks=checks,
-            replica=self._replica(),
+            replica=replica,
             tasks=tuple(_task_note(each) for each in self._tasks),
         )
 
@@ -199,7 +212,16 @@ class _RuleReading:
                 return task
         return None
 
-    def _standing(self, outcome: Decision | None, task: Task | None) -> tuple[Standing, str]:
+    def _updated_nothing(self, outcome: Decision | None, replica: EntryNote | None) -> bool:
+        """Whether a change of ACL or tags found nothing at the destination to carry it over to."""
+        change = self._subject.change
+        if change is None or not isinstance(outcome, Work) or replica is not None:
+            return False
+        return outcome.effect is Effect.UPDATE_VERSION and self._is_taken(change)
+
+    def _standing(
+        self, outcome: Decision | None, task: Task | None, replica: EntryNote | None
+    ) -> tuple[Standing, str]:
         change = self._subject.change
         if change is None or outcome is None:
             return Standing.NOTHING_KNOWN, standing_sentence(Standing.NOTHING_KNOWN)
@@ -208,7 +230,7 @@ class _RuleReading:
         if task is not None:
             standing = _STANDING_OF_TASK[task.state]
             return standing, standing_sentence(standing)
-        left_out = self._left_out(change)
+        left_out = self._left_out(change, replica)
         if left_out:
             return Standing.NOT_COPIED, left_out
         if self._rule.state is RuleState.STARTING:
@@ -222,12 +244,15 @@ class _RuleReading:
             return change.at_ms < rule.created_ms
         return change.version_seq <= rule.history.bound_seq
 
-    def _left_out(self, change: Change) -> str:
+    def _left_out(self, change: Change, replica: EntryNote | None) -> str:
         """Why the rule never takes the change in, if so."""
         rule = self._rule
-        if rule.last_seq is not None and change.seq > rule.last_seq:
+        is_history = self._is_history(change)
+        # a bucket whose rules are all closing records no changes: then only the replica tells
+        unrecorded = change.seq == 0 and not is_history and replica is None
+        if rule.last_seq is not None and (change.seq > rule.last_seq or unrecorded):
             return "The change was made after the rule was deleted."
-        if not self._is_history(change):
+        if not is_history:
             return ""
         if not rule.spec.historical:
             return "It was written before the rule, and the rule does not copy historical data."

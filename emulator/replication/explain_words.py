@@ -24,6 +24,10 @@ _SKIPS = {
     SkipReason.MARKERS_NOT_REPLICATED: "Delete markers are not replicated under this rule.",
     SkipReason.SOURCE_GONE: "The version was removed from the source before it was copied.",
     SkipReason.ALREADY_THERE: "The destination has it already.",
+    SkipReason.NO_REPLICA: (
+        "Only ACL or tags changed, and the destination has no replica of this version: "
+        "write the object again to have it copied."
+    ),
     SkipReason.SUPERSEDED: "The destination already holds newer content of this rule.",
 }
 

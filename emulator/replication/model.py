@@ -121,6 +121,7 @@ class SkipReason(StrEnum):
     MARKERS_NOT_REPLICATED = "markers-not-replicated"
     SOURCE_GONE = "source-gone"  # the version was removed before its copy ran
     ALREADY_THERE = "already-there"
+    NO_REPLICA = "no-replica"  # ACL or tags changed, of a version the destination has no replica of
     SUPERSEDED = "superseded"  # an unversioned destination already holds newer content of the rule
 
 
