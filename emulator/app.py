@@ -71,9 +71,19 @@ def _replication_settings(settings: Settings) -> ReplicationSettings:
         raise SettingError(str(error)) from error
 
 
+def world_path(name: str) -> Path:
+    """The file of a world: a path, or the bare name of a world that comes with the emulator."""
+    package = Path(__file__).parent
+    for folder in (package / "_fixtures", package.parent / "fixtures"):  # installed, repository
+        shipped = folder / f"{name}.yaml"
+        if Path(name).name == name and not Path(name).exists() and shipped.exists():
+            return shipped
+    return Path(name)
+
+
 async def _read_world(path: str) -> str:
     try:
-        async with aiofiles.open(path, encoding="utf-8") as file:
+        async with aiofiles.open(world_path(path), encoding="utf-8") as file:
             return await file.read()
     except UnicodeDecodeError as error:
         raise WorldError(f"{path}: this is no UTF-8 text") from error

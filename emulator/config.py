@@ -125,7 +125,7 @@ FLAGS = (
     Flag("host", "ADDRESS", "address to listen on (default 127.0.0.1)"),
     Flag("port", "NUMBER", "port to listen on, 0 picks a free one (default 9480)"),
     Flag("data", "DIR", "data folder, or :memory: (default ossemu-data)"),
-    Flag("world", "FILE", "world file to load at start"),
+    Flag("world", "FILE", "world to load at start: a file, or cross-account, same-account"),
     Flag("clock", "MODE", "real or virtual (default real)"),
     Flag("log", "LEVEL", "debug, info, warning or error (default info)"),
     Flag("durability", "NAME", "none, process or power (default power)"),

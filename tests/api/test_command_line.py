@@ -472,3 +472,9 @@ def quick_server() -> Iterator[EmulatorProcess]:
     """A server for refusals."""
     with EmulatorProcess() as process:
         yield process
+
+
+def test_a_world_that_is_shipped_is_found_by_its_name() -> None:
+    with EmulatorProcess(world=Path("same-account")) as process:
+        assert process.control("GET", "health/ready")["buckets"] == 2
+    check_refused(run(*IN_MEMORY, "--world", "no-such"), "no-such", "--world")
