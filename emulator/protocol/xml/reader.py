@@ -10,6 +10,7 @@ lxml is loaded with the first body, so that the start of the emulator does not w
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, cast
 
@@ -25,8 +26,7 @@ BODY_BYTES_MAX = 2 * 1024 * 1024  # (OSS DeleteMultipleObjects, body; documented
 DEPTH_MAX = 16
 NODES_MAX = 20_000
 ATTRIBUTES_MAX = 16
-# Different names in one document. lxml 6 keeps every name it has met until its thread ends, so
-# that a client with ever new names would otherwise make the emulator grow by all it sends.
+# Different names in one document: no document of OSS has more, and lxml keeps them all.
 NAMES_CHARS_MAX = 4 * 1024
 
 # Longer markup is looked at before the parser turns it into attributes or remembers its name.
@@ -234,7 +234,7 @@ def _read(body: bytes, body_bytes_max: int, *, control_characters: bool) -> Elem
     nodes = document.count(_CDATA)
     if nodes > NODES_MAX:
         raise MalformedXML(f"There are more than {NODES_MAX} nodes.")
-    return _parse(document, _Builder(nodes, carried=control_characters))
+    return _parse_apart(document, _Builder(nodes, carried=control_characters))
 
 
 def _require_plain_declaration(document: str) -> None:
@@ -248,6 +248,25 @@ def _require_plain_declaration(document: str) -> None:
     encoding = declaration["encoding"]
     if encoding is not None and encoding[1:-1].lower() not in {"utf-8", "utf8"}:
         raise MalformedXML("The encoding is not UTF-8.")
+
+
+def _parse_apart(document: str, builder: _Builder) -> Element:
+    """Parse in a thread of its own, which takes the names that lxml remembers away with it."""
+    outcome: list[Element | BaseException] = []
+
+    def work() -> None:
+        try:
+            outcome.append(_parse(document, builder))
+        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+            outcome.append(error)
+
+    thread = threading.Thread(target=work, name="ossemu-xml")
+    thread.start()
+    thread.join()
+    (found,) = outcome
+    if isinstance(found, BaseException):
+        raise found
+    return found
 
 
 def _parse(document: str, builder: _Builder) -> Element:
