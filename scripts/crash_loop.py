@@ -37,7 +37,9 @@ def main() -> int:
     parser.add_argument("--writers", type=int, default=8)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--durability", default="power")
-    parser.add_argument("--folder", type=Path, help="an empty one, kept afterwards; else a temporary one")
+    parser.add_argument(
+        "--folder", type=Path, help="an empty one, kept afterwards; else a temporary one"
+    )
     options = parser.parse_args()
     if options.folder is not None and options.folder.exists() and any(options.folder.iterdir()):
         parser.error(f"{options.folder} is not empty: what is in there would count as a fault")
