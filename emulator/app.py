@@ -91,6 +91,12 @@ async def _read_world(path: str) -> str:
         raise WorldError(f"{path}: {error.strerror}; give a world file with --world") from error
 
 
+def _base_domains(settings: Settings) -> tuple[str, ...]:
+    """The domains whose sub-domains name buckets; the one that answers show is among them."""
+    shown = settings.oss.endpoint_suffix.partition(":")[0].lower()
+    return (*_BASE_DOMAINS, shown) if shown else _BASE_DOMAINS
+
+
 def _check_region(settings: Settings) -> None:
     region = settings.oss.default_region
     if region not in known_regions():
@@ -136,7 +142,7 @@ class App:
                 progress_of=progress_of,
             ),
             changed=self._engine.wake,
-            base_domains=(*_BASE_DOMAINS, settings.oss.endpoint_suffix.partition(":")[0].lower()),
+            base_domains=_base_domains(settings),
         )
         self._oss = OssServer(self._context, handlers())
         self._control = ControlApi(self)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import urllib.request
 from collections.abc import Iterator
 
 import oss2
@@ -85,3 +86,16 @@ def test_a_refusal_on_a_delete_marker_names_the_method(
         getattr(bucket, method)("key", value, params={"versionId": marker})
     assert refused.value.status == 405
     assert refused.value.details["Method"] == "PUT"
+
+
+@pytest.mark.parametrize("suffix", ["", "example.test", "example.test:9480"])
+def test_the_shown_endpoint_suffix_is_served(suffix: str) -> None:
+    with EmulatorProcess(settings=(f"oss.endpoint_suffix={suffix}",)) as process:
+        client(process).put_object("key", b"content")
+        domain = suffix.partition(":")[0] or "aliyuncs.com"
+        url = client(process).sign_url("GET", "key", 60).replace("/src-bucket/", "/")
+        host = f"src-bucket.oss-cn-hangzhou.{domain}"
+        request = urllib.request.Request(url, headers={"Host": host})
+        with urllib.request.urlopen(request) as answer:
+            assert answer.read() == b"content"
+        assert client(process).get_object("key").read() == b"content"

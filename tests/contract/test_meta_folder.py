@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from functools import partial
@@ -16,6 +17,8 @@ from emulator.storage.folder import (
     DataFolderTooNew,
     DataFolderUnreadable,
 )
+from emulator.storage.sqlite import reserve as reserve_module
+from emulator.storage.sqlite.reserve import RESERVE_NAME
 from emulator.storage.sqlite.statements import SEQ_BLOCK
 from emulator.storage.sqlite.store import SqliteStore
 from emulator.storage.sqlite.view import SqliteTx
@@ -113,3 +116,20 @@ async def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DataFolderError):
         SqliteStore.open(tmp_path / "file" / "data")
+
+
+async def test_space_is_kept_back_again_as_soon_as_there_is_some(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space")
+
+    reserve = tmp_path / "data" / RESERVE_NAME
+    with monkeypatch.context() as full:
+        full.setattr(reserve_module, "_allocate", refuse)
+        store = SqliteStore.open(tmp_path / "data")
+        bucket = await make_bucket(store)  # a reserve that cannot be kept stops nobody
+        assert reserve.stat().st_size == 0
+    await store.write(lambda tx: put(tx, bucket.id, "key", b"content"))
+    assert reserve.stat().st_size > 0
+    await store.close()

@@ -156,6 +156,14 @@ class GroupWriter:
 
     # the group
 
+    def _look_for_space(self, reserve: Reserve) -> None:
+        """Keep space back again as soon as there is some, also where pages that deletes freed
+        let writers go on: the disk may fill up once more."""
+        if reserve.take():
+            self._tx.is_full = False
+        elif self._tx.is_full:
+            self._tx.is_full = not self._has_free_pages()
+
     def _has_free_pages(self) -> bool:
         """Whether deletes have made room inside the database, whatever the disk has."""
         (pages,) = cast(tuple[int], self._run("PRAGMA freelist_count").fetchone())
@@ -163,8 +171,8 @@ class GroupWriter:
 
     def _run_group(self) -> None:
         group = Group(self._tx.mark(), self._connection.total_changes)
-        if self._tx.is_full and self._reserve is not None:
-            self._tx.is_full = not (self._reserve.take() or self._has_free_pages())
+        if self._reserve is not None and not self._reserve.held:
+            self._look_for_space(self._reserve)
         try:
             self._hooks.changing()
             self._run("BEGIN IMMEDIATE")
