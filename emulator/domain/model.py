@@ -75,6 +75,7 @@ class Bucket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     redundancy: Redundancy
     versioning: Versioning
     policy: str = ""  # the policy document exactly as it was put, "" when there is none
+    setting_names: frozenset[str] = frozenset()  # which settings the bucket has
     records_changes: bool = False  # whether a live rule reads this bucket's changes
 
     @property
@@ -98,6 +99,27 @@ class Origin(msgspec.Struct, frozen=True, array_like=True, gc=False):
     change_seq: int  # 0 for a version copied as historical data
     source_seq: int  # ``ObjectVersion.seq`` of the source version
     applied_ms: int
+
+
+class ObjectState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What befell a version after it was written. Instants of 0 mean "never"."""
+
+    sealed_ms: int = 0  # SealAppendObject
+    restore_ready_ms: int = 0  # RestoreObject: the content can be read from then on
+    restore_expires_ms: int = 0  # and until then
+    restore_tier: str = ""
+    transition_ms: int = 0  # moved to an archive class by a lifecycle rule
+    retention_mode: str = ""  # PutObjectRetention
+    retain_until_ms: int = 0
+    legal_hold: str = ""  # PutObjectLegalHold: ON or OFF
+
+    def to_json(self) -> str:
+        """The text form, ``""`` when nothing befell."""
+        return "" if self == _NO_STATE else msgspec.json.encode(self).decode()
+
+
+_NO_STATE = ObjectState()
+_STATE = msgspec.json.Decoder(ObjectState)
 
 
 class ObjectVersion(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -127,11 +149,17 @@ class ObjectVersion(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     encryption_json: str = ""
     symlink_target: str = ""
     origin: Origin | None = None
+    state_json: str = ""  # an ``ObjectState``, "" when nothing befell
 
     @property
     def is_delete_marker(self) -> bool:
         """Whether this entry only says that the key is deleted."""
         return self.kind is VersionKind.DELETE_MARKER
+
+    @property
+    def state(self) -> ObjectState:
+        """What befell the version after it was written."""
+        return _STATE.decode(self.state_json) if self.state_json else _NO_STATE
 
     @property
     def headers(self) -> dict[str, str]:

@@ -74,6 +74,28 @@ class MetaView(Protocol):
         """Whether the bucket has neither versions nor delete markers (nor unfinished uploads)."""
         ...
 
+    # settings
+
+    def bucket_setting(self, bucket: Bucket, name: str, item: str = "") -> str:
+        """A setting's document (JSON with OSS's element names), ``""`` when there is none.
+
+        ``name`` is the sub-resource; ``item`` tells apart settings of which there are several.
+        Costs nothing when ``bucket.setting_names`` does not have the name.
+        """
+        ...
+
+    def bucket_setting_items(self, bucket: Bucket, name: str) -> list[tuple[str, str]]:
+        """Item and document of every setting of this name, by item."""
+        ...
+
+    def buckets_with_setting(self, name: str) -> list[Bucket]:
+        """Every bucket that has a setting of this name."""
+        ...
+
+    def account_setting(self, account_uid: str, name: str) -> str:
+        """A setting's document, ``""`` when there is none."""
+        ...
+
     # versions
 
     def current_version(self, bucket_id: int, key: str) -> ObjectVersion | None:
@@ -148,6 +170,18 @@ class MetaTx(MetaView, Protocol):
         """Change the bucket policy; ``""`` removes it."""
         ...
 
+    def put_bucket_setting(self, bucket_id: int, name: str, document: str, item: str = "") -> None:
+        """Store a setting's document in place of the one that was there."""
+        ...
+
+    def delete_bucket_setting(self, bucket_id: int, name: str, item: str = "") -> None:
+        """Remove a setting; one that is not there is no error."""
+        ...
+
+    def put_account_setting(self, account_uid: str, name: str, document: str) -> None:
+        """Store an account's setting; ``""`` removes it."""
+        ...
+
     def add_blob(self, staged: StagedBlob) -> Extent:
         """Record staged content, counted as used once, and return the extent that covers it."""
         ...
@@ -167,6 +201,14 @@ class MetaTx(MetaView, Protocol):
 
     def update_version(self, version: ObjectVersion, *, acl: Acl, tags_json: str) -> None:
         """Change ACL and tags of an entry in place; content and modification time stay."""
+        ...
+
+    def rewrite_version(self, version: ObjectVersion) -> None:
+        """Store another content or state of an entry in place, found by its ``seq``.
+
+        Kind, size, ETag, CRC, modification time, class, headers, extents, encryption and state
+        change. Extents may only be added, each fresh from ``add_blob``.
+        """
         ...
 
     def delete_version(self, version: ObjectVersion) -> None:

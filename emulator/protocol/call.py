@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 
@@ -105,6 +105,9 @@ class Call:
     def version_id(self) -> str | None:
         """The ``versionId`` parameter, ``None`` when it is absent."""
         return self.query.get("versionId")
+
+
+Handler = Callable[[Call], Awaitable[Answer]]
 
 
 def xml_answer(document: bytes, headers: Mapping[str, str] | None = None) -> Answer:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 
 from aiohttp import web
 
@@ -18,15 +18,13 @@ from emulator.protocol.addressing import Target, read_target
 from emulator.protocol.authentication import authenticate
 from emulator.protocol.authorisation import authorise
 from emulator.protocol.body import RequestBody
-from emulator.protocol.call import Answer, Call
+from emulator.protocol.call import Answer, Call, Handler
 from emulator.protocol.context import ServerContext
 from emulator.protocol.dates import http_date
 from emulator.protocol.errors import render_error
 from emulator.protocol.http import SERVER_NAME
 from emulator.protocol.operations import Level, Operation, find_operation
 from emulator.protocol.sending import send
-
-Handler = Callable[[Call], Awaitable[Answer]]
 
 _LOG = logging.getLogger("ossemu.protocol")
 _CREATES_BUCKET = "PutBucket"

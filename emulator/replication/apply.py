@@ -232,6 +232,7 @@ class Applier:
             version_id=version_id,
             owner_uid=self._target.owner_uid or source.owner_uid,
             origin=origin,
+            state_json="",
         )
 
     def _update(self, source: ObjectVersion) -> Skip | None:

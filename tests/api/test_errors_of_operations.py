@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import itertools
 from collections.abc import Iterator
-from typing import NamedTuple
 from xml.etree import ElementTree
 
 import pytest
@@ -13,184 +12,25 @@ import pytest
 from emulator.protocol.handlers import handlers
 from emulator.protocol.operations.find import OPERATIONS
 from emulator.protocol.operations.model import Level, Operation
+from tests.support.cases import all_cases
+from tests.support.cases.forms import (
+    BARE,
+    BUCKET,
+    DROP,
+    NO_RULE,
+    NOWHERE,
+    RTC,
+    RULE_ID,
+    SUSPENDED,
+    at,
+    on,
+)
 from tests.support.hostile import Attacker, Reply, check_clean, check_error_body
 from tests.support.operations import call_of
 from tests.support.wire import Call
 
-NOWHERE = "no-such-bucket-x"
-BUCKET, BARE = "{bucket}", "{bare}"  # stand for the fresh buckets of a test
 _NUMBERS = itertools.count(1)
-
-Query = tuple[tuple[str, str | None], ...]
-ADD: Query = (("replication", None), ("comp", "add"))
-DROP: Query = (("replication", None), ("comp", "delete"))
-SUSPENDED = b"<VersioningConfiguration><Status>Suspended</Status></VersioningConfiguration>"
-TAGS = b"<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>"
-RULE = b"""<ReplicationConfiguration><Rule><Destination><Bucket>public</Bucket>
-<Location>oss-cn-hangzhou</Location></Destination><SyncRole>AliyunOSSRole</SyncRole></Rule>
-</ReplicationConfiguration>"""
-NO_RULE = b"<ReplicationRules><ID>none</ID></ReplicationRules>"
-RULE_ID = "{rule}"  # stands for the rule of src-bucket
-RTC = b"<ReplicationRule><RTC><Status>disabled</Status></RTC><ID>{rule}</ID></ReplicationRule>"
-POLICY = b"""{"Version": "1", "Statement": [{"Effect": "Allow", "Action": ["oss:GetObject"],
-"Principal": ["2000000000000002"], "Resource": ["acs:oss:*:*:b/*"]}]}"""
-
-
-class Case(NamedTuple):
-    """One built operation: a request that works, one that is malformed, and what is said to it.
-
-    ``found`` is the status of the good request, ``missing_key`` that for a key nobody put.
-    """
-
-    good: Call
-    malformed: Call
-    code: str
-    found: int = 200
-    missing_key: int = 404
-
-
-def _at(method: str, *query: tuple[str, str | None], body: bytes = b"", **headers: str) -> Call:
-    pairs = tuple((name.replace("_", "-"), value) for name, value in headers.items())
-    return Call(method, BUCKET, "", query, pairs, body)
-
-
-def _on(method: str, *query: tuple[str, str | None], body: bytes = b"", **headers: str) -> Call:
-    return _at(method, *query, body=body, **headers)._replace(key="key")
-
-
-BAD_VERSION = ("versionId", "")
-CASES = {
-    "ListBuckets": Case(
-        Call("GET", ""), Call("GET", "", query=(("max-keys", "0"),)), "InvalidArgument"
-    ),
-    "PutBucket": Case(_at("PUT"), _at("PUT", body=b"<Wrong/>"), "MalformedXML"),
-    "DeleteBucket": Case(
-        Call("DELETE", BARE), _at("DELETE", ("inventoryId", "1")), "InvalidArgument", found=204
-    ),
-    "GetBucketInfo": Case(
-        _at("GET", ("bucketInfo", None)),
-        _at("GET", ("bucketInfo", None), ("acl", None)),
-        "InvalidArgument",
-    ),
-    "GetBucketLocation": Case(
-        _at("GET", ("location", None)),
-        _at("GET", ("location", None), ("acl", None)),
-        "InvalidArgument",
-    ),
-    "PutBucketAcl": Case(
-        _at("PUT", ("acl", None), x_oss_acl="private"), _at("PUT", ("acl", None)), "MissingArgument"
-    ),
-    "GetBucketAcl": Case(
-        _at("GET", ("acl", None)), _at("GET", ("acl", None), ("policy", None)), "InvalidArgument"
-    ),
-    "PutBucketVersioning": Case(
-        _at("PUT", ("versioning", None), body=SUSPENDED),
-        _at("PUT", ("versioning", None), body=SUSPENDED.replace(b"Suspended", b"On")),
-        "InvalidArgument",
-    ),
-    "GetBucketVersioning": Case(
-        _at("GET", ("versioning", None)),
-        _at("GET", ("versioning", None), ("acl", None)),
-        "InvalidArgument",
-    ),
-    "PutBucketPolicy": Case(
-        _at("PUT", ("policy", None), body=POLICY),
-        _at("PUT", ("policy", None), body=b"{"),
-        "InvalidPolicyDocument",
-    ),
-    "GetBucketPolicy": Case(
-        Call("GET", "locked", query=(("policy", None),)),
-        _at("GET", ("policy", None), ("comp", "x")),
-        "InvalidArgument",
-    ),
-    "DeleteBucketPolicy": Case(
-        _at("DELETE", ("policy", None)),
-        _at("DELETE", ("policy", None), ("comp", "x")),
-        "InvalidArgument",
-        found=204,
-    ),
-    "ListObjects": Case(_at("GET"), _at("GET", ("max-keys", "-1")), "InvalidArgument"),
-    "ListObjectsV2": Case(
-        _at("GET", ("list-type", "2")),
-        _at("GET", ("list-type", "2"), ("continuation-token", "!")),
-        "InvalidArgument",
-    ),
-    "ListObjectVersions": Case(
-        _at("GET", ("versions", None)),
-        _at("GET", ("versions", None), ("version-id-marker", "x")),
-        "InvalidArgument",
-    ),
-    "DeleteMultipleObjects": Case(
-        _at("POST", ("delete", None), body=b"<Delete><Object><Key>key</Key></Object></Delete>"),
-        _at("POST", ("delete", None), body=b"<Delete>"),
-        "MalformedXML",
-    ),
-    "PutObject": Case(
-        _on("PUT", body=b"x"), _on("PUT", content_md5="x"), "InvalidDigest", missing_key=200
-    ),
-    "CopyObject": Case(
-        _on("PUT", x_oss_copy_source="/public/page"),
-        _on("PUT", x_oss_copy_source="public/page"),
-        "InvalidArgument",
-        missing_key=200,
-    ),
-    "DeleteObject": Case(
-        _on("DELETE"), _on("DELETE", BAD_VERSION), "InvalidArgument", found=204, missing_key=204
-    ),
-    "PutObjectAcl": Case(
-        _on("PUT", ("acl", None), x_oss_object_acl="private"),
-        _on("PUT", ("acl", None), x_oss_object_acl="all"),
-        "InvalidArgument",
-    ),
-    "GetObjectAcl": Case(
-        _on("GET", ("acl", None)), _on("GET", ("acl", None), BAD_VERSION), "InvalidArgument"
-    ),
-    "PutObjectTagging": Case(
-        _on("PUT", ("tagging", None), body=TAGS), _on("PUT", ("tagging", None)), "MalformedXML"
-    ),
-    "GetObjectTagging": Case(
-        _on("GET", ("tagging", None)), _on("GET", ("tagging", None), BAD_VERSION), "InvalidArgument"
-    ),
-    "DeleteObjectTagging": Case(
-        _on("DELETE", ("tagging", None)),
-        _on("DELETE", ("tagging", None), BAD_VERSION),
-        "InvalidArgument",
-        found=204,
-    ),
-    "GetObject": Case(_on("GET"), _on("GET", BAD_VERSION), "InvalidArgument"),
-    "HeadObject": Case(_on("HEAD"), _on("HEAD", BAD_VERSION), "InvalidArgument"),
-    "GetObjectMeta": Case(
-        _on("HEAD", ("objectMeta", None)),
-        _on("HEAD", ("objectMeta", None), BAD_VERSION),
-        "InvalidArgument",
-    ),
-    "PutBucketReplication": Case(
-        _at("POST", *ADD, body=RULE), _at("POST", *ADD, body=b"<x/>"), "MalformedXML"
-    ),
-    "GetBucketReplication": Case(
-        Call("GET", "src-bucket", query=(("replication", None),)),
-        _at("GET", ("replication", None), ("acl", None)),
-        "InvalidArgument",
-    ),
-    "DeleteBucketReplication": Case(
-        _at("POST", *DROP, body=NO_RULE), _at("POST", *DROP), "MalformedXML"
-    ),
-    "GetBucketReplicationLocation": Case(
-        _at("GET", ("replicationLocation", None)),
-        _at("GET", ("replicationLocation", None), ("acl", None)),
-        "InvalidArgument",
-    ),
-    "GetBucketReplicationProgress": Case(
-        Call("GET", "src-bucket", query=(("replicationProgress", None),)),
-        _at("GET", ("replicationProgress", None), ("acl", None)),
-        "InvalidArgument",
-    ),
-    "PutBucketRtc": Case(
-        Call("PUT", "src-bucket", query=(("rtc", None),), body=RTC),
-        _at("PUT", ("rtc", None)),
-        "MalformedXML",
-    ),
-}
+CASES = all_cases()
 BUILT = {operation.name: operation for operation in handlers()}
 UNBUILT = [operation for operation in OPERATIONS if operation.name not in BUILT]
 WITH_BUCKET = sorted(CASES.keys() - {"ListBuckets", "PutBucket"})
@@ -320,38 +160,38 @@ def test_who_has_no_right_changes_and_learns_nothing(
 
 
 WRONG_STATES: list[tuple[str, Call, int, str]] = [
-    ("a bucket with objects", _at("DELETE"), 409, "BucketNotEmpty"),
-    ("no policy", _at("GET", ("policy", None)), 404, "NoSuchBucketPolicy"),
-    ("no rule to show", _at("GET", ("replication", None)), 404, "NoSuchReplicationConfiguration"),
+    ("a bucket with objects", at("DELETE"), 409, "BucketNotEmpty"),
+    ("no policy", at("GET", ("policy", None)), 404, "NoSuchBucketPolicy"),
+    ("no rule to show", at("GET", ("replication", None)), 404, "NoSuchReplicationConfiguration"),
     ("another rule to drop", Call("POST", "src-bucket", query=DROP, body=NO_RULE), 404,
      "NoSuchReplicationRule"),
-    ("no rule to follow", _at("GET", ("replicationProgress", None), ("rule-id", "none")), 404,
+    ("no rule to follow", at("GET", ("replicationProgress", None), ("rule-id", "none")), 404,
      "NoSuchReplicationRule"),
-    ("no rule to hurry", _at("PUT", ("rtc", None), body=RTC), 400, "InvalidArgument"),
-    ("another class", _at("PUT", body=b"<CreateBucketConfiguration><StorageClass>IA"
+    ("no rule to hurry", at("PUT", ("rtc", None), body=RTC), 400, "InvalidArgument"),
+    ("another class", at("PUT", body=b"<CreateBucketConfiguration><StorageClass>IA"
      b"</StorageClass></CreateBucketConfiguration>"), 409, "BucketAlreadyExists"),
     ("versioning under a rule", Call("PUT", "src-bucket", query=(("versioning", None),),
      body=SUSPENDED), 409, "InvalidBucketStatus"),
-    ("may not be overwritten", _on("PUT", x_oss_forbid_overwrite="true"), 409,
+    ("may not be overwritten", on("PUT", x_oss_forbid_overwrite="true"), 409,
      "FileAlreadyExists"),
-    ("may not be copied over", _on("PUT", x_oss_forbid_overwrite="true",
+    ("may not be copied over", on("PUT", x_oss_forbid_overwrite="true",
      x_oss_copy_source="/public/page"), 409, "FileAlreadyExists"),
-    ("a source that is gone", _on("PUT", x_oss_copy_source="/versioned/gone"), 404, "NoSuchKey"),
+    ("a source that is gone", on("PUT", x_oss_copy_source="/versioned/gone"), 404, "NoSuchKey"),
     ("a key that is gone", Call("GET", "versioned", "gone"), 404, "NoSuchKey"),
     ("a head of a key that is gone", Call("HEAD", "versioned", "gone"), 404, "NoSuchKey"),
     ("tags of a key that is gone", Call("GET", "versioned", "gone", (("tagging", None),)), 404,
      "NoSuchKey"),
     ("the ACL of a key that is gone", Call("PUT", "versioned", "gone", (("acl", None),),
      (("x-oss-object-acl", "private"),)), 404, "NoSuchKey"),
-    ("precondition", _on("GET", if_match='"x"'), 412, "PreconditionFailed"),
-    ("precondition of a head", _on("HEAD", if_match='"x"'), 412, "PreconditionFailed"),
-    ("dated precondition", _on("GET", if_unmodified_since="Tue, 02 Jan 2024 03:04:05 GMT"), 412,
+    ("precondition", on("GET", if_match='"x"'), 412, "PreconditionFailed"),
+    ("precondition of a head", on("HEAD", if_match='"x"'), 412, "PreconditionFailed"),
+    ("dated precondition", on("GET", if_unmodified_since="Tue, 02 Jan 2024 03:04:05 GMT"), 412,
      "PreconditionFailed"),
-    ("precondition of a copy", _on("PUT", x_oss_copy_source="/public/page",
+    ("precondition of a copy", on("PUT", x_oss_copy_source="/public/page",
      x_oss_copy_source_if_match='"x"'), 412, "PreconditionFailed"),
-    ("a source in another region", _on("PUT", x_oss_copy_source="/dest-bucket/b-key"), 403,
+    ("a source in another region", on("PUT", x_oss_copy_source="/dest-bucket/b-key"), 403,
      "AccessDenied"),
-    ("no bucket of a source", _on("PUT", x_oss_copy_source=f"/{NOWHERE}/k"), 404, "NoSuchBucket"),
+    ("no bucket of a source", on("PUT", x_oss_copy_source=f"/{NOWHERE}/k"), 404, "NoSuchBucket"),
 ]  # fmt: skip
 
 

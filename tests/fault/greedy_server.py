@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator
 
-import emulator.protocol.api_object as api_object
+import emulator.protocol.api.objects as api_object
 from emulator.__main__ import main
 from emulator.config import OssSettings
 from emulator.domain.objects import Content

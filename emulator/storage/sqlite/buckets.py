@@ -9,7 +9,7 @@ from emulator.domain.ports import NewBucket
 from emulator.storage.sqlite.statements import Changing, Row, Statements
 
 _COLUMNS = """id, name, owner_uid, region, created_ms, acl, storage_class, redundancy,
-    versioning, policy,
+    versioning, policy, setting_names,
     EXISTS (SELECT 1 FROM replication_rules AS rule
             WHERE rule.source_bucket_id = buckets.id AND rule.state <> 'closing')"""
 _BY_NAME = f"SELECT {_COLUMNS} FROM buckets WHERE name = ?"  # noqa: S608 - constants only
@@ -35,13 +35,25 @@ _CLASSES = {member.value: member for member in StorageClass}
 _REDUNDANCIES = {member.value: member for member in Redundancy}
 _VERSIONINGS = {member.value: member for member in Versioning}
 
-_BucketRow = tuple[int, str, str, str, int, str, str, str, str, str, int]
+_BucketRow = tuple[int, str, str, str, int, str, str, str, str, str, str, int]
+_NO_SETTINGS: frozenset[str] = frozenset()
 
 
 def _bucket(row: Row) -> Bucket:
-    (id_, name, owner, region, created, acl, class_, redundancy, versioning, policy, records) = (
-        cast(_BucketRow, row)
-    )
+    (
+        id_,
+        name,
+        owner,
+        region,
+        created,
+        acl,
+        class_,
+        redundancy,
+        versioning,
+        policy,
+        names,
+        records,
+    ) = cast(_BucketRow, row)
     return Bucket(
         id=id_,
         name=name,
@@ -53,6 +65,7 @@ def _bucket(row: Row) -> Bucket:
         redundancy=_REDUNDANCIES[redundancy],
         versioning=_VERSIONINGS[versioning],
         policy=policy,
+        setting_names=frozenset(names.split()) if names else _NO_SETTINGS,
         records_changes=records == 1,
     )
 

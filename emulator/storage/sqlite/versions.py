@@ -21,7 +21,7 @@ from emulator.storage.sqlite.statements import Row, Statements
 
 VERSION_COLUMNS = """bucket_id, key, seq, version_id, kind, size_bytes, etag, crc64, modified_ms,
     storage_class, acl, owner_uid, headers_json, tags_json, extents, encryption_json,
-    symlink_target, origin"""
+    symlink_target, origin, state_json"""
 _SELECT = f"SELECT {VERSION_COLUMNS} FROM versions"  # noqa: S608 - constants only
 
 _CURRENT = f"{_SELECT} WHERE bucket_id = ? AND key = ? ORDER BY seq DESC LIMIT 1"
@@ -44,9 +44,12 @@ _ENTRIES_BEFORE = f"""{_SELECT} WHERE bucket_id = ? AND key >= ? AND key < ?
     ORDER BY key, seq DESC LIMIT ?"""
 
 INSERT_VERSION = f"""INSERT INTO versions ({VERSION_COLUMNS}, listed)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""  # noqa: S608 - constants
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""  # noqa: S608 - constants
 _SET_LISTED = "UPDATE versions SET listed = ? WHERE bucket_id = ? AND key = ? AND seq = ?"
 _UPDATE = """UPDATE versions SET acl = ?, tags_json = ?
+    WHERE bucket_id = ? AND key = ? AND seq = ?"""
+_REWRITE = """UPDATE versions SET kind = ?, size_bytes = ?, etag = ?, crc64 = ?, modified_ms = ?,
+    storage_class = ?, headers_json = ?, extents = ?, encryption_json = ?, state_json = ?
     WHERE bucket_id = ? AND key = ? AND seq = ?"""
 _DELETE = "DELETE FROM versions WHERE bucket_id = ? AND key = ? AND seq = ?"
 
@@ -62,7 +65,25 @@ _decode_origin = msgspec.json.Decoder(Origin).decode
 _encode = msgspec.json.Encoder().encode
 
 _VersionRow = tuple[
-    int, str, int, str, str, int, str, int, int, str, str, str, str, str, str, str, str, str | None
+    int,
+    str,
+    int,
+    str,
+    str,
+    int,
+    str,
+    int,
+    int,
+    str,
+    str,
+    str,
+    str,
+    str,
+    str,
+    str,
+    str,
+    str | None,
+    str,
 ]
 
 
@@ -70,7 +91,7 @@ def version_of_row(row: Row) -> ObjectVersion:
     """The entry in a row of ``VERSION_COLUMNS``."""
     (
         bucket_id, key, seq, version_id, kind, size, etag, crc64, modified, class_, acl, owner,
-        headers, tags, extents, encryption, symlink, origin,
+        headers, tags, extents, encryption, symlink, origin, state,
     ) = cast(_VersionRow, row)  # fmt: skip
     return ObjectVersion(
         bucket_id=bucket_id,
@@ -91,12 +112,12 @@ def version_of_row(row: Row) -> ObjectVersion:
         encryption_json=encryption,
         symlink_target=symlink,
         origin=None if origin is None else _decode_origin(origin),
+        state_json=state,
     )
 
 
 def row_of_version(version: ObjectVersion, *, listed: bool) -> Row:
     """The values of ``INSERT_VERSION``."""
-    crc64 = version.crc64
     return (
         version.bucket_id,
         version.key,
@@ -105,19 +126,28 @@ def row_of_version(version: ObjectVersion, *, listed: bool) -> Row:
         version.kind.value,
         version.size_bytes,
         version.etag,
-        crc64 - (1 << 64) if crc64 >> 63 else crc64,
+        _signed(version.crc64),
         version.modified_ms,
         version.storage_class.value,
         version.acl.value,
         version.owner_uid,
         version.headers_json,
         version.tags_json,
-        _encode(version.extents).decode() if version.extents else "",
+        _extents_text(version),
         version.encryption_json,
         version.symlink_target,
         None if version.origin is None else _encode(version.origin).decode(),
+        version.state_json,
         1 if listed else 0,
     )
+
+
+def _signed(crc64: int) -> int:
+    return crc64 - (1 << 64) if crc64 >> 63 else crc64
+
+
+def _extents_text(version: ObjectVersion) -> str:
+    return _encode(version.extents).decode() if version.extents else ""
 
 
 class VersionReads(BlobReads, Statements):
@@ -211,6 +241,27 @@ class VersionWrites(VersionReads, BlobWrites):
         """Change ACL and tags of an entry in place; content and modification time stay."""
         place = (acl.value, tags_json, version.bucket_id, version.key, version.seq)
         self._run(_UPDATE, place)
+
+    def rewrite_version(self, version: ObjectVersion) -> None:
+        """Store another content or state of an entry in place; see ``domain.ports.MetaTx``."""
+        self._run(
+            _REWRITE,
+            (
+                version.kind.value,
+                version.size_bytes,
+                version.etag,
+                _signed(version.crc64),
+                version.modified_ms,
+                version.storage_class.value,
+                version.headers_json,
+                _extents_text(version),
+                version.encryption_json,
+                version.state_json,
+                version.bucket_id,
+                version.key,
+                version.seq,
+            ),
+        )
 
     def delete_version(self, version: ObjectVersion) -> None:
         """Remove an entry and count its blobs as used once less; unused blobs are collected."""

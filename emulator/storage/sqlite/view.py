@@ -6,15 +6,15 @@ import sqlite3
 from types import TracebackType
 from typing import Self
 
-from emulator.storage.sqlite.buckets import BucketReads, BucketWrites
 from emulator.storage.sqlite.changes import ChangeWrites
 from emulator.storage.sqlite.identity import SqliteIdentities
 from emulator.storage.sqlite.replication import ReplicationReads, ReplicationWrites
+from emulator.storage.sqlite.settings import SettingReads, SettingWrites
 from emulator.storage.sqlite.versions import VersionReads, VersionWrites
 from emulator.storage.sqlite.world import WorldReads, WorldWrites
 
 
-class SqliteView(ReplicationReads, WorldReads, BucketReads, VersionReads):
+class SqliteView(ReplicationReads, WorldReads, SettingReads, VersionReads):
     """A consistent view of what is committed. Leaving it costs nothing: see ``store``."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -33,7 +33,7 @@ class SqliteView(ReplicationReads, WorldReads, BucketReads, VersionReads):
         return None
 
 
-class SqliteTx(ReplicationWrites, WorldWrites, BucketWrites, VersionWrites, ChangeWrites):
+class SqliteTx(ReplicationWrites, WorldWrites, SettingWrites, VersionWrites, ChangeWrites):
     """A write transaction; one object serves all transactions, one after the other.
 
     ``identities`` reads and writes accounts and what belongs to them in the same transaction.

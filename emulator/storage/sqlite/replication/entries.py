@@ -166,5 +166,6 @@ def _row(replica: Replica) -> tuple[int | str | bytes | None, ...]:
         replica.owner_uid,
         *row[12:17],
         origin,
+        "",  # what befell the source does not befall the replica
         1,
     )

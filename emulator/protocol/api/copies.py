@@ -12,9 +12,9 @@ from emulator.domain.model import Acl, Bucket, ObjectVersion, Versioning
 from emulator.domain.objects import ObjectWrite
 from emulator.domain.ports import MetaTx, MetaView
 from emulator.protocol.addressing import decode_key
-from emulator.protocol.api_object import moment_of, version_header
+from emulator.protocol.api.objects import moment_of, version_header
 from emulator.protocol.authorisation import authorise_source
-from emulator.protocol.call import Answer, Call, xml_answer
+from emulator.protocol.call import Answer, Call, Handler, xml_answer
 from emulator.protocol.conditions import Prefix, check_conditions
 from emulator.protocol.dates import iso_date
 from emulator.protocol.object_headers import (
@@ -156,3 +156,8 @@ def _replaces(headers: Mapping[str, str], name: str) -> bool:
             "The directive must be COPY or REPLACE.", name=name, value=text
         )
     return text.upper() == "REPLACE"
+
+
+HANDLERS: Mapping[str, Handler] = {
+    "CopyObject": copy_object,
+}

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from emulator.access.policy.faults import PolicyError
 from emulator.access.policy.records import PolicyKind
 from emulator.domain import buckets, errors
 from emulator.domain.buckets import BucketRequest
 from emulator.domain.model import Bucket, Redundancy, StorageClass, Versioning
 from emulator.protocol.access_faults import policy_refusal
-from emulator.protocol.api_service import endpoints
+from emulator.protocol.api.service import endpoints
 from emulator.protocol.body import check_digest
-from emulator.protocol.call import Answer, Call, xml_answer
+from emulator.protocol.call import Answer, Call, Handler, xml_answer
 from emulator.protocol.dates import iso_date
 from emulator.protocol.object_headers import read_bucket_acl
 from emulator.protocol.parameters import read_choice
@@ -224,3 +226,18 @@ async def delete_bucket_policy(call: Call) -> Answer:
     bucket = call.bucket
     await call.context.store.write(lambda tx: buckets.set_policy(tx, bucket, ""))
     return Answer(status=204)
+
+
+HANDLERS: Mapping[str, Handler] = {
+    "PutBucket": put_bucket,
+    "DeleteBucket": delete_bucket,
+    "GetBucketInfo": get_bucket_info,
+    "GetBucketLocation": get_bucket_location,
+    "PutBucketAcl": put_bucket_acl,
+    "GetBucketAcl": get_bucket_acl,
+    "PutBucketVersioning": put_bucket_versioning,
+    "GetBucketVersioning": get_bucket_versioning,
+    "PutBucketPolicy": put_bucket_policy,
+    "GetBucketPolicy": get_bucket_policy,
+    "DeleteBucketPolicy": delete_bucket_policy,
+}

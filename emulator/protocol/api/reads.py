@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from emulator.access.identity import PrincipalKind
 from emulator.domain import errors
 from emulator.domain.model import Blob, BlobHome, Extent, ObjectVersion
 from emulator.domain.ports import BlobStore, MetaView
-from emulator.protocol.api_object import find_version
-from emulator.protocol.call import Answer, Call
+from emulator.protocol.api.objects import find_version
+from emulator.protocol.call import Answer, Call, Handler
 from emulator.protocol.conditions import ByteRange, check_conditions, select_range
 from emulator.protocol.object_headers import meta_headers, object_headers, override_headers
 from emulator.protocol.pieces import Pieces
@@ -108,3 +110,10 @@ async def get_object_meta(call: Call) -> Answer:
     with call.context.store.read() as view:
         version = find_version(call, view)
     return Answer(headers=meta_headers(bucket, version), length_bytes=version.size_bytes)
+
+
+HANDLERS: Mapping[str, Handler] = {
+    "GetObject": get_object,
+    "HeadObject": head_object,
+    "GetObjectMeta": get_object_meta,
+}

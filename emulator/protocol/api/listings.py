@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from emulator.domain import errors
 from emulator.domain.listing import (
@@ -17,8 +17,8 @@ from emulator.domain.model import NULL_VERSION_ID, ObjectVersion
 from emulator.domain.objects import check_version_id
 from emulator.domain.ports import MetaView
 from emulator.domain.versions import seq_of_version_id
-from emulator.protocol.api_object import read_encoding
-from emulator.protocol.call import Answer, Call, xml_answer
+from emulator.protocol.api.objects import read_encoding
+from emulator.protocol.call import Answer, Call, Handler, xml_answer
 from emulator.protocol.dates import iso_date
 from emulator.protocol.object_headers import quoted
 from emulator.protocol.parameters import read_count
@@ -236,3 +236,10 @@ def _marker_seq(
     check_version_id(version_marker)
     found = view.version(bucket_id, key_marker, version_marker)
     return found.seq if found is not None else seq_of_version_id(version_marker)
+
+
+HANDLERS: Mapping[str, Handler] = {
+    "ListObjects": get_bucket,
+    "ListObjectsV2": list_objects_v2,
+    "ListObjectVersions": list_object_versions,
+}

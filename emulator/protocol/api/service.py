@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from emulator.domain import errors
-from emulator.protocol.call import Answer, Call, xml_answer
+from emulator.protocol.call import Answer, Call, Handler, xml_answer
 from emulator.protocol.dates import iso_date
 from emulator.protocol.parameters import read_count
 from emulator.protocol.xml import Row, XmlWriter
@@ -67,3 +69,8 @@ async def list_buckets(call: Call) -> Answer:
             bucket.storage_class.value,
         )
     return xml_answer(document.to_bytes())
+
+
+HANDLERS: Mapping[str, Handler] = {
+    "ListBuckets": list_buckets,
+}

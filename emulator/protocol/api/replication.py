@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from emulator.protocol.authorisation import authorise_action
 from emulator.protocol.body import check_digest
-from emulator.protocol.call import Answer, Call, xml_answer
+from emulator.protocol.call import Answer, Call, Handler, xml_answer
 from emulator.protocol.replication_xml import (
     read_rtc,
     read_rule_ids,
@@ -68,3 +70,13 @@ async def _document(call: Call) -> bytes:
     body = await call.body.read_document(call.context.wire.xml_bytes_max)
     check_digest(body, call.headers.get("content-md5"))
     return body
+
+
+HANDLERS: Mapping[str, Handler] = {
+    "PutBucketReplication": put_bucket_replication,
+    "GetBucketReplication": get_bucket_replication,
+    "DeleteBucketReplication": delete_bucket_replication,
+    "GetBucketReplicationLocation": get_bucket_replication_location,
+    "GetBucketReplicationProgress": get_bucket_replication_progress,
+    "PutBucketRtc": put_bucket_rtc,
+}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from emulator.domain import errors, objects
@@ -12,13 +14,13 @@ from emulator.domain.model import (
     ObjectVersion,
     Versioning,
 )
-from emulator.domain.objects import Deletion, Moment
+from emulator.domain.objects import Cause, Deletion, Moment
 from emulator.domain.ports import MetaTx, MetaView
 from emulator.protocol.addressing import validate_object_key
-from emulator.protocol.api_bucket import acl_answer, read_document
+from emulator.protocol.api.buckets import acl_answer, read_document
 from emulator.protocol.authorisation import authorise_key
 from emulator.protocol.body import ExpectedDigest, check_digest, receive_content
-from emulator.protocol.call import Answer, Call, xml_answer
+from emulator.protocol.call import Answer, Call, Handler, xml_answer
 from emulator.protocol.object_headers import (
     quoted,
     read_object_acl,
@@ -38,8 +40,10 @@ def version_header(bucket: Bucket, version_id: str) -> dict[str, str]:
 
 
 def moment_of(call: Call) -> Moment:
-    """The instant of a request."""
-    return Moment(call.now_ms, call.context.rng)
+    """The instant of a request, and who asked."""
+    principal = call.principal.account_uid
+    cause = Cause(call.operation.name, call.request_id, principal, call.peer)
+    return Moment(call.now_ms, call.context.rng, cause)
 
 
 async def put_object(call: Call) -> Answer:
@@ -237,3 +241,15 @@ async def _update(
     version = await call.context.store.write(work)
     call.context.changed()
     return Answer(headers=version_header(bucket, version.version_id))
+
+
+HANDLERS: Mapping[str, Handler] = {
+    "DeleteMultipleObjects": delete_multiple_objects,
+    "PutObject": put_object,
+    "DeleteObject": delete_object,
+    "PutObjectAcl": put_object_acl,
+    "GetObjectAcl": get_object_acl,
+    "PutObjectTagging": put_object_tagging,
+    "GetObjectTagging": get_object_tagging,
+    "DeleteObjectTagging": delete_object_tagging,
+}

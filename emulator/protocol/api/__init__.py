@@ -1,0 +1,1 @@
+"""One function per OSS operation: parse, call the domain, render."""
