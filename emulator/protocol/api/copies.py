@@ -30,7 +30,9 @@ from emulator.protocol.object_headers import (
 from emulator.protocol.xml import XmlWriter
 
 
-class _Source(msgspec.Struct, frozen=True):
+class CopySource(msgspec.Struct, frozen=True):
+    """What ``x-oss-copy-source`` names."""
+
     bucket: str
     key: str
     version_id: str | None
@@ -45,12 +47,12 @@ class _Copied(msgspec.Struct, frozen=True):
 async def copy_object(call: Call) -> Answer:
     """OSS CopyObject: within a bucket and across buckets of one region; documented."""
     refuse_unsupported(call.headers)
-    named = _read_copy_source(call.headers["x-oss-copy-source"])
+    named = read_copy_source(call.headers["x-oss-copy-source"])
     bucket, moment = call.bucket, moment_of(call)
 
     def work(tx: MetaTx) -> _Copied:
         # looked up here and not before: meanwhile somebody may have overwritten the source
-        source_bucket, source = _find_source(call, tx, named)
+        source_bucket, source = find_copy_source(call, tx, named)
         write = _copy_write(call, source_bucket, source)
         version = objects.copy_object(tx, bucket, write, source, moment)
         return _Copied(source_bucket, source, version)
@@ -71,7 +73,7 @@ async def copy_object(call: Call) -> Answer:
     return xml_answer(document.to_bytes(), headers)
 
 
-def _read_copy_source(header: str) -> _Source:
+def read_copy_source(header: str) -> CopySource:
     """``/bucket/key[?versionId=id]``, the key percent-encoded once."""
     path, _, query = header.partition("?")
     if not path.startswith("/") and not path.startswith("%2F"):
@@ -95,10 +97,10 @@ def _read_copy_source(header: str) -> _Source:
     if name == "versionId":
         version_id = unquote(value)
         objects.check_version_id(version_id)
-    return _Source(bucket, decode_key(raw_key), version_id)
+    return CopySource(bucket, decode_key(raw_key), version_id)
 
 
-def _find_source(call: Call, view: MetaView, named: _Source) -> tuple[Bucket, ObjectVersion]:
+def find_copy_source(call: Call, view: MetaView, named: CopySource) -> tuple[Bucket, ObjectVersion]:
     """The version to copy, if the caller may read it and the conditions hold."""
     bucket = view.bucket(named.bucket)
     if bucket is None:
