@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import logging
+import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -13,17 +16,31 @@ import aiofiles
 import msgspec
 from aiohttp import web
 
+from emulator.access.audit import Audit
 from emulator.access.policy.cache import PolicyCache
+from emulator.access.replication_rights import OwnBucketPolicies
+from emulator.access.simulate import Question, Simulation, simulate
 from emulator.clock import AdjustableClock
 from emulator.config import MEMORY, SettingError, Settings
 from emulator.control.api import PREFIX, ControlApi
 from emulator.control.ports import Readiness
 from emulator.domain import errors
+from emulator.domain.access_times import AccessTimes
+from emulator.domain.errors import StorageError
+from emulator.domain.events.delivery import EventDelivery
+from emulator.domain.events.desk import EventDesk
+from emulator.domain.lifecycle.worker import LifecycleWorker
 from emulator.domain.model import Bucket
+from emulator.domain.workers import Workers
+from emulator.kms.keeper import KeyKeeper
+from emulator.kms.vault import Vault
+from emulator.protocol.callbacks import CallbackKey, Callbacks, Outgoing
 from emulator.protocol.context import ServerContext
+from emulator.protocol.dates import iso_date
 from emulator.protocol.handlers import handlers
 from emulator.protocol.http import HttpServer
 from emulator.protocol.server import OssServer
+from emulator.protocol.simulated_world import SimulatedWorld
 from emulator.replication.batch import Tools
 from emulator.replication.counts import Counts
 from emulator.replication.engine import Engine
@@ -35,8 +52,13 @@ from emulator.replication.service import ReplicationService
 from emulator.replication.settings import ReplicationSettings, settings_from
 from emulator.replication.timing import InstantTiming
 from emulator.rng import SeededRng
+from emulator.services.products import PRODUCTS
+from emulator.services.rpc.call import ServicesContext
+from emulator.services.server import ServiceServer
 from emulator.storage.blobs import FileBlobStore
 from emulator.storage.memory import MemoryBlobStore
+from emulator.storage.root_key import open_root_key
+from emulator.storage.secret_file import kept_secret
 from emulator.storage.sqlite.store import SqliteStore
 from emulator.world.document import WorldError, read_world
 from emulator.world.load import Loaded, load_world
@@ -45,6 +67,7 @@ _LOG = logging.getLogger("ossemu")
 _BACKLOG = 1024
 _SHOWN_MAX = 20
 _BLOBS = "blobs"
+_CALLBACK_KEY = "callback-key.pem"
 _BASE_DOMAINS = ("localhost", "aliyuncs.com")
 
 
@@ -113,38 +136,27 @@ class App:
         self.clock = clock
         self.failed = asyncio.Event()  # set when the disk stopped keeping what it is given
         self._rng = SeededRng(settings.seed)
+        self._outgoing = Outgoing(settings.oss.outgoing_allow)
         self._store = SqliteStore.open(
             settings.data, settings.durability, on_failure=lambda _: self.failed.set()
         )
+        self._vault = self._open_vault()
         self._blobs = self._open_blobs()
         self._store.on_unused_files = self._blobs.remove
         replication = _replication_settings(settings)
         # the vendor's own suites store bucket policies without Principal; they mean nobody
         policies = PolicyCache(principal_required=False)
+        self.audit = Audit(settings.oss.audit_entries_max)
         rights = Rights(self._store.identities, policies, replication)
-        tools = Tools(replication, InstantTiming(replication), rights, self._rng)
+        tools = Tools(replication, InstantTiming(replication), rights, self._rng, self.audit)
         self._tools = tools
+        self._callbacks = Callbacks(self._outgoing, CallbackKey(self._keep_callback_key))
+        self._access_times = AccessTimes(self._store, clock, self._rng)
         self._engine = Engine(self._store, clock, tools)
-        self._context = ServerContext(
-            store=self._store,
-            blobs=self._blobs,
-            clock=clock,
-            rng=self._rng,
-            oss=settings.oss,
-            wire=settings.wire,
-            policies=policies,
-            replication=ReplicationService(
-                self._store,
-                replication,
-                clock=clock,
-                rng=self._rng,
-                role_check=rights.role_refusal,
-                progress_of=progress_of,
-            ),
-            changed=self._engine.wake,
-            base_domains=_base_domains(settings),
-        )
+        self._workers = self._make_workers()
+        self._context = self._server_context(policies, rights, replication)
         self._oss = OssServer(self._context, handlers())
+        self._services = ServiceServer(self._services_context(policies), PRODUCTS)
         self._control = ControlApi(self)
         self._world_loaded = False
         self._tasks: set[asyncio.Task[object]] = set()
@@ -153,7 +165,7 @@ class App:
 
     @classmethod
     async def start(cls, settings: Settings) -> Self:
-        """Open the stores, listen, load the world, start the engine.
+        """Open the stores, listen, load the world, start the workers.
 
         Raises DataFolderError, PortTaken, SettingError, WorldError.
         """
@@ -164,12 +176,19 @@ class App:
             if settings.world:
                 await app.load_world(await _read_world(settings.world), settings.world)
             app._world_loaded = True
-            app._own(app._engine.run(), "engine")
+            for worker in app._workers:
+                app._own(worker.run(), worker.name)
             app._own(app._blobs.clean(), "clean-up")
         except BaseException:
             await app.stop()
             raise
         return app
+
+    def _open_vault(self) -> Vault:
+        """The key service's vault. Raises DataFolderError where keys are there that do not open."""
+        with self._store.read() as view:
+            sealed_with = view.kms_root_fingerprint()
+        return Vault(open_root_key(self.settings.data, sealed_with, os.urandom), os.urandom)
 
     def _open_blobs(self) -> FileBlobStore | MemoryBlobStore:
         if self.settings.data == MEMORY:
@@ -180,6 +199,61 @@ class App:
             rng=self._rng,
             known=self._store.known_files,
             on_failure=lambda _: self.failed.set(),
+        )
+
+    def _make_workers(self) -> Workers:
+        settings, store, clock = self.settings, self._store, self.clock
+        delivery = EventDelivery(store, clock, self._outgoing, events_max=settings.oss.events_max)
+        store.on_event(delivery.wake)
+        self.events = EventDesk(store, self._outgoing, delivery.wake)
+        lifecycle = LifecycleWorker(
+            store,
+            clock,
+            self._rng,
+            hour=settings.oss.lifecycle_hour,
+            changed=lambda: self._workers.changed(),
+        )
+        keys = KeyKeeper(store, clock, self._rng, self._vault)
+        return Workers([self._engine, delivery, lifecycle, self._access_times, keys])
+
+    def _server_context(
+        self, policies: PolicyCache, rights: Rights, replication: ReplicationSettings
+    ) -> ServerContext:
+        settings, clock = self.settings, self.clock
+        return ServerContext(
+            store=self._store,
+            blobs=self._blobs,
+            clock=clock,
+            rng=self._rng,
+            oss=settings.oss,
+            wire=settings.wire,
+            policies=policies,
+            audit=self.audit,
+            replication=ReplicationService(
+                self._store,
+                replication,
+                clock=clock,
+                rng=self._rng,
+                role_check=lambda uid, role: rights.role_refusal(uid, role, clock.now_ms()),
+                progress_of=progress_of,
+            ),
+            changed=self._workers.changed,
+            callbacks=self._callbacks,
+            access_times=self._access_times,
+            base_domains=_base_domains(settings),
+        )
+
+    def _services_context(self, policies: PolicyCache) -> ServicesContext:
+        return ServicesContext(
+            store=self._store,
+            clock=self.clock,
+            rng=self._rng,
+            oss=self.settings.oss,
+            wire=self.settings.wire,
+            policies=policies,
+            vault=self._vault,
+            audit=self.audit,
+            changed=self._workers.changed,
         )
 
     async def _listen(self) -> None:
@@ -201,6 +275,8 @@ class App:
     async def _dispatch(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.raw_path.startswith(PREFIX):
             return await self._control(request)
+        if self._services.claims(request):
+            return await self._services(request)
         return await self._oss(request)
 
     def _own(self, work: object, name: str) -> None:
@@ -223,7 +299,7 @@ class App:
         return int(listening.getsockname()[1])
 
     async def stop(self) -> None:
-        """Stop listening, let requests finish, stop the engine, close the stores."""
+        """Stop listening, let requests finish, stop the workers, close the stores."""
         if self._listener is not None:
             self._listener.close()
         if self._http is not None:
@@ -231,8 +307,20 @@ class App:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._outgoing.close()
+        with contextlib.suppress(StorageError):
+            await self._access_times.run_due()
         await self._blobs.close()
         await self._store.close()
+
+    def _keep_callback_key(self, make: Callable[[], bytes]) -> bytes:
+        if self.settings.data == MEMORY:
+            return make()
+        try:
+            return kept_secret(Path(self.settings.data) / _CALLBACK_KEY, make)
+        except OSError as error:  # a full disk, say: the key then lasts as long as the process
+            _LOG.warning("the key of callbacks could not be kept: %s", error)
+            return make()
 
     def inventory(self) -> list[AccountInventory]:
         """The accounts with what belongs to them, for the person who starts the emulator."""
@@ -264,12 +352,21 @@ class App:
 
     async def settle(self, *, advance: bool) -> Counts:
         """Run everything that is due, with ``advance`` step by step on a virtual clock."""
-        return await self._engine.settle(self.clock.virtual() if advance else None)
+        before = self._engine.total()
+        done = await self._workers.settle(self.clock.virtual() if advance else None)
+        counts = self._engine.counts_since(before)
+        counts.workers = {name: n for name, n in done.items() if name != self._engine.name}
+        return counts
+
+    async def callback_public_key(self) -> bytes:
+        """The public half of the key that callbacks are signed with."""
+        return await self._callbacks.key.public_pem()
 
     async def load_world(self, text: str, name: str) -> Loaded:
         """Apply a world file's text. Raises WorldError."""
-        loaded = await load_world(self._store, read_world(text, name), self.clock.now_ms())
-        self._engine.wake()
+        world, now_ms = read_world(text, name), self.clock.now_ms()
+        loaded = await load_world(self._store, world, now_ms, self._vault)
+        self._workers.wake()
         return loaded
 
     def explain(self, bucket: str, key: str, version_id: str | None) -> Explanation:
@@ -280,6 +377,14 @@ class App:
                 raise errors.NoSuchBucket(bucket, ec="0015-00000101")
             return explain(view, self._tools, found, key, version_id, self.clock.now_ms())
 
+    def simulate(self, question: Question) -> Simulation:
+        """What would be decided now. Raises SimulationError."""
+        own = OwnBucketPolicies(self._tools.settings.same_account_bucket_policy.value)
+        now = iso_date(self.clock.now_ms())
+        with self._store.read() as view:
+            world = SimulatedWorld(view, own)
+            return simulate(world, self._context.policies, question, now)
+
     def time_changed(self) -> None:
         """The clock was moved or exchanged: look at what is due."""
-        self._engine.wake()
+        self._workers.wake()

@@ -30,6 +30,13 @@ class Durability(StrEnum):
     POWER = "power"  # the loss of power as well: every commit is synced to disk
 
 
+class RestoreTimes(StrEnum):
+    """How long archived objects take to be restored."""
+
+    INSTANT = "instant"  # ``restore_s`` each
+    DOCUMENTED = "documented"  # a minute to two days, by class and tier
+
+
 class LogLevel(StrEnum):
     """Least severity of the events that are logged."""
 
@@ -90,11 +97,58 @@ class OssSettings(msgspec.Struct, frozen=True, kw_only=True):
         bool, Meta(description="refuse V4 scopes that name another region")
     ] = False
     object_bytes_max: Annotated[int, Meta(ge=0, description="largest object of one PUT")] = 5 * GIB
+    part_bytes_min: Annotated[
+        int, Meta(ge=0, description="least size of every part but the last of a completed upload")
+    ] = 100 * KIB
     inline_bytes_max: Annotated[
         int, Meta(ge=0, description="larger content goes to a file of its own")
     ] = 64 * KIB
+    gzip_answers: Annotated[
+        bool, Meta(description="compress text of 1 KiB and more for clients that accept gzip")
+    ] = True
     buckets_max: Annotated[int, Meta(ge=0, description="per account and region")] = 100
+    lifecycle_hour: Annotated[
+        int, Meta(ge=0, le=23, description="UTC hour at which lifecycle rules run every day")
+    ] = 0
     policy_bytes_max: Annotated[int, Meta(ge=0, description="largest bucket policy")] = 16 * KIB
+    verified_domains: Annotated[
+        str, Meta(description="domain names PutCname takes, patterns joined by commas")
+    ] = "*.test"
+    path_style: Annotated[
+        bool,
+        Meta(description="answer requests that name the bucket in the path; OSS refuses them"),
+    ] = True
+    block_public_access_default: Annotated[
+        bool, Meta(description="new buckets block public access, as newer accounts' do")
+    ] = False
+    restore_times: Annotated[
+        RestoreTimes,
+        Meta(description="instant: restore_s each; documented: as long as OSS says at most"),
+    ] = RestoreTimes.INSTANT
+    restore_s: Annotated[
+        float, Meta(ge=0, description="how long restoring an archived object takes when instant")
+    ] = 1.0
+    outgoing_allow: Annotated[
+        str,
+        Meta(
+            description="hosts that upload callbacks and event notifications may go to, with "
+            "commas between: host, host:port, * for any characters (not for private addresses); "
+            "none by default"
+        ),
+    ] = ""
+    events_max: Annotated[
+        int, Meta(ge=1, description="how many events of notification rules are kept")
+    ] = 10_000
+    audit_entries_max: Annotated[
+        int, Meta(ge=0, le=1_000_000, description="how many answers the audit log keeps in memory")
+    ] = 10_000
+    vpc_header: Annotated[
+        str,
+        Meta(
+            description="request header whose value is the caller's VPC for acs:SourceVpc; "
+            "empty: nobody comes from a VPC"
+        ),
+    ] = "x-ossemu-source-vpc"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the pages of docs/ that follow from the code: settings.md and fidelity.md.
+"""Writes the pages of docs/ that follow from the code: settings, fidelity and operations.
 
 scripts/make_docs.py            write them
 scripts/make_docs.py --check    say which are out of date, and fail if any is
@@ -12,7 +12,8 @@ import io
 import re
 import sys
 import tokenize
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import get_type_hints
 
@@ -22,7 +23,12 @@ sys.path.insert(0, str(ROOT))
 from msgspec import Meta  # noqa: E402
 
 from emulator.config import OssSettings, WireSettings  # noqa: E402
+from emulator.protocol.handlers import handlers  # noqa: E402
+from emulator.protocol.operations.find import OPERATIONS  # noqa: E402
+from emulator.protocol.operations.model import Operation  # noqa: E402
 from emulator.replication.settings import setting_docs  # noqa: E402
+from tests.support.cases import all_cases  # noqa: E402
+from tests.support.covers import Cover, all_covers  # noqa: E402
 
 MARK = re.compile(r"\binferred\b")
 NOTE = "<!-- written by scripts/make_docs.py; change the code instead -->\n"
@@ -107,7 +113,70 @@ def fidelity_page() -> str:
     return "\n".join(parts)
 
 
-PAGES = {"settings.md": settings_page, "fidelity.md": fidelity_page}
+def request_form(operation: Operation) -> str:
+    """Method, level and what selects the operation, as ``PUT /bucket?acl``."""
+    place = {"Service": "/", "Bucket": "/bucket", "Object": "/bucket/key"}[operation.level]
+    query = [operation.sub_resource] if operation.sub_resource else []
+    if operation.values:
+        query[0] += "=" + "|".join(operation.values)
+    if operation.comp:
+        query.append(f"comp={operation.comp}")
+    query += [f"{name}={value or '…'}" for name, value in operation.query]
+    header = f" with {operation.header}" if operation.header else ""
+    methods = " or ".join(operation.methods)
+    return f"`{methods} {place}{'?' if query else ''}{'&'.join(query)}`{header}".replace("|", "\\|")
+
+
+def tests_of(name: str, covers: list[Cover], cases: Container[str]) -> str:
+    """The test files that exercise an operation, each with how many of its tests do."""
+    files = Counter(cover.path for cover in covers if cover.operation == name)
+    second = {cover.path for cover in covers if cover.operation == name and cover.has_second_client}
+    shown = [
+        f"[{Path(path).stem.removeprefix('test_')}](../{path}) {count}"
+        + ("*" if path in second else "")
+        for path, count in files.items()
+    ]
+    if name in cases:
+        shown.append("[errors](../tests/api/test_errors_of_operations.py)")
+    return ", ".join(shown)
+
+
+def operations_page() -> str:
+    """Every operation of the table: whether it is built, its permission and its tests."""
+    built = {operation.name for operation in handlers()}
+    covers, cases = all_covers(), all_cases().keys()
+    parts = [
+        "# Operations\n",
+        NOTE,
+        f"{len(built)} of {len(OPERATIONS)} operations are built; the others answer "
+        "`NotImplemented`. Tier 1 is what replication and everyday use need, tier 2 what follows "
+        "from it, tiers 3 and 4 the rest. *Permission* is the action asked for, with the one for "
+        "a version id behind a comma. *Tests* names the files and how many tests of each exercise "
+        "the operation; a star: with alibabacloud-oss-v2. *errors* are the common rows of every "
+        "operation: missing bucket, missing key, malformed, no right.\n",
+    ]
+    for tier in sorted({operation.tier for operation in OPERATIONS}):
+        rows = [operation for operation in OPERATIONS if operation.tier == tier]
+        done = sum(operation.name in built for operation in rows)
+        parts.append(f"## Tier {tier}: {done} of {len(rows)} built\n")
+        lines = ["| Operation | Request | Built | Permission | Tests |", "|---|---|---|---|---|"]
+        for operation in sorted(rows, key=lambda each: each.name):
+            actions = [action for action in (operation.action, operation.version_action) if action]
+            lines.append(
+                f"| {operation.name} | {request_form(operation)} "
+                f"| {'yes' if operation.name in built else 'no'} "
+                f"| {', '.join(f'`{action}`' for action in actions) or 'none'} "
+                f"| {tests_of(operation.name, covers, cases)} |"
+            )
+        parts.append("\n".join(lines) + "\n")
+    return "\n".join(parts)
+
+
+PAGES = {
+    "settings.md": settings_page,
+    "fidelity.md": fidelity_page,
+    "operations.md": operations_page,
+}
 
 
 def main() -> int:

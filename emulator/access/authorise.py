@@ -47,18 +47,27 @@ def authorise(principal: Principal, check: AccessCheck) -> Decision:
     return _by_policies(principal, check)
 
 
-def _by_policies(principal: Principal, check: AccessCheck) -> Decision:
+def policy_request(principal: Principal, check: AccessCheck) -> PolicyRequest:
+    """What the policies are asked."""
     bucket = check.bucket
-    owned = bucket is None or bucket.owner_uid == principal.account_uid
-    owner = owned and principal.kind is _ROOT
-    request = PolicyRequest(
+    return PolicyRequest(
         check.action,
         check.resource,
         check.context,
         principal.caller,
-        owner,
+        principal.kind is _ROOT and _is_own(principal, bucket),
         bucket is not None and bucket.public_blocked,
     )
+
+
+def _is_own(principal: Principal, bucket: BucketFacts | None) -> bool:
+    return bucket is None or bucket.owner_uid == principal.account_uid
+
+
+def _by_policies(principal: Principal, check: AccessCheck) -> Decision:
+    bucket = check.bucket
+    owned = _is_own(principal, bucket)
+    request = policy_request(principal, check)
     if principal.session_policy is not None:
         said = evaluate((principal.session_policy,), request)
         if said.effect is not Outcome.ALLOW:
@@ -73,7 +82,7 @@ def _by_policies(principal: Principal, check: AccessCheck) -> Decision:
         return _allow(DecisionReason.IDENTITY_POLICY_ALLOW, identity)
     if by_bucket.effect is Outcome.ALLOW:
         return _allow(DecisionReason.BUCKET_POLICY_ALLOW, by_bucket)
-    if owner:
+    if request.owner:
         return _OWNER
     return _by_acl(bucket, check) or implicit_denial(principal, check)
 

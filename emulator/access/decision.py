@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from emulator.access.policy.conditions import EMPTY_CONTEXT, Context
+from emulator.access.policy.conditions import EMPTY_CONTEXT, ContextReader
 from emulator.access.policy.records import NamedPolicy, StatementRef
 
 
@@ -53,7 +53,7 @@ class AccessCheck(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     operation: OperationClass
     bucket: BucketFacts | None
     object_acl: Acl | None = None
-    context: Context = EMPTY_CONTEXT
+    context: ContextReader = EMPTY_CONTEXT
     batch: bool = False
 
 

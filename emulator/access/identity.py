@@ -25,6 +25,30 @@ class PolicyRef(msgspec.Struct, frozen=True, gc=False):
     name: str
 
 
+class HolderKind(enum.StrEnum):
+    """What policies can be attached to; the values are kept in data folders."""
+
+    USER = "user"
+    GROUP = "group"
+    ROLE = "role"
+
+
+class Attachment(msgspec.Struct, frozen=True, gc=False):
+    """A policy attached to something, and since when."""
+
+    ref: PolicyRef
+    attached_ms: int
+
+
+class Holder(msgspec.Struct, frozen=True, gc=False):
+    """Something a policy is attached to, and since when; ``id`` is the user's, group's, role's."""
+
+    kind: HolderKind
+    name: str
+    id: str
+    attached_ms: int
+
+
 class Account(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """An Alibaba Cloud account; ``uid`` is a decimal string."""
 
@@ -40,6 +64,7 @@ class AccessKey(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     account_uid: str
     user_name: str = ""
     active: bool = True
+    created_ms: int = 0
 
 
 class User(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -50,6 +75,22 @@ class User(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     user_id: str
     display_name: str = ""
     policies: tuple[PolicyRef, ...] = ()
+    mobile_phone: str = ""
+    email: str = ""
+    comments: str = ""
+    created_ms: int = 0
+    updated_ms: int = 0
+
+
+class Group(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A RAM user group: its policies count for its members."""
+
+    account_uid: str
+    name: str
+    group_id: str
+    comments: str = ""
+    created_ms: int = 0
+    updated_ms: int = 0
 
 
 class Role(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -61,6 +102,10 @@ class Role(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     trust_policy: str
     policies: tuple[PolicyRef, ...] = ()
     max_session_duration_s: int = 3600
+    description: str = ""
+    allow_console_login: bool = True
+    created_ms: int = 0
+    updated_ms: int = 0
 
     @property
     def arn(self) -> str:
@@ -75,6 +120,18 @@ class RamPolicy(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     name: str
     type: PolicyType
     document: str
+    description: str = ""
+    default_version: int = 1
+    created_ms: int = 0
+    updated_ms: int = 0
+
+
+class PolicyVersion(msgspec.Struct, frozen=True, gc=False):
+    """One version of a custom policy; ``number`` 1 is shown as ``v1``."""
+
+    number: int
+    document: str
+    created_ms: int
 
 
 class Session(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -92,6 +149,7 @@ class Session(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     session_name: str
     expires_ms: int
     policy: str | None = None
+    source_identity: str = ""
 
 
 class PrincipalKind(enum.Enum):

@@ -57,7 +57,8 @@ class IdentityStore(Protocol):
         ...
 
     def policies_of_user(self, account_uid: str, name: str) -> tuple[RamPolicy, ...]:
-        """The documents of the policies attached to the user, in the order of attachment.
+        """The documents of the policies attached to the user, in the order of attachment, then
+        those attached to its groups.
 
         Empty where the user does not exist.
         """

@@ -20,6 +20,17 @@ from emulator.access.policy.prepared import PreparedEvaluation, prepare
 from emulator.access.policy.records import NamedPolicy, StatementRef
 from emulator.access.trust import assumed_role_arn
 
+CURRENT_TIME = "acs:CurrentTime"
+
+
+def service_context(now: str) -> Context:
+    """The condition keys of what OSS does for a sync role at ``now``, an ISO 8601 time.
+
+    It comes from no client: address, VPC, user agent and access key are absent, so are the tags
+    of objects. That OSS speaks to itself over an encrypted connection is inferred.
+    """
+    return {CURRENT_TIME: (now,), "acs:SecureTransport": ("true",)}
+
 
 class OwnBucketPolicies(enum.StrEnum):
     """What bucket policies mean to a role in its own account; sources disagree."""
@@ -76,18 +87,23 @@ class BucketEnd(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         return resource.replace(f"acs:oss:{self.location}:", "acs:oss:*:", 1)
 
 
-_ROLE_ALLOWS = RightDecision(allowed=True, reason=RightReason.ROLE_ALLOWS)
-_BUCKET_POLICY_ALLOWS = RightDecision(allowed=True, reason=RightReason.BUCKET_POLICY_ALLOWS)
-
-
 class PreparedRight:
     """One action of one role at one bucket, asked for object after object.
 
-    An allowed answer is one shared record without its statement: it is given thousands of times
-    and looked at never.
+    An allowed answer is one record for all that the same statement allows: it is given thousands
+    of times and seldom looked at.
     """
 
-    __slots__ = ("_action", "_bucket", "_by_bucket", "_by_role", "_foreign", "_role")
+    __slots__ = (
+        "_action",
+        "_bucket",
+        "_by_bucket",
+        "_by_role",
+        "_foreign",
+        "_granted",
+        "_granted_by",
+        "_role",
+    )
 
     def __init__(
         self,
@@ -103,6 +119,8 @@ class PreparedRight:
         self._by_role = by_role
         self._by_bucket = by_bucket
         self._foreign = bucket.owner_uid != role.account_uid
+        self._granted_by = IMPLICIT_DENY
+        self._granted: RightDecision | None = None
 
     @property
     def condition_keys(self) -> frozenset[str]:
@@ -120,11 +138,17 @@ class PreparedRight:
             return self._refused(RightReason.BUCKET_POLICY_DENIES, resource, by_bucket)
         if self._foreign:
             if by_bucket.effect is Outcome.ALLOW:
-                return _BUCKET_POLICY_ALLOWS
+                return self._allowed(RightReason.BUCKET_POLICY_ALLOWS, by_bucket)
             return self._refused(RightReason.BUCKET_POLICY_LACKS, resource, by_bucket)
         if by_role.effect is Outcome.ALLOW:
-            return _ROLE_ALLOWS
+            return self._allowed(RightReason.ROLE_ALLOWS, by_role)
         return self._refused(RightReason.ROLE_LACKS, resource, by_role)
+
+    def _allowed(self, reason: RightReason, said: Evaluation) -> RightDecision:
+        if self._granted is None or said is not self._granted_by:
+            self._granted_by = said
+            self._granted = RightDecision(allowed=True, reason=reason, statement=said.statement)
+        return self._granted
 
     def _refused(self, reason: RightReason, resource: str, said: Evaluation) -> RightDecision:
         resource = self._bucket.as_written(resource)

@@ -6,7 +6,11 @@ and the resource names of AliyunKMSCryptoAdminAccess, which are inferred from th
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from emulator.access.identity import PolicyRef, PolicyType, RamPolicy
+
+_SINCE_MS = 1_430_092_800_000  # 2015-04-27, when RAM began; the policies' own dates vary
 
 _ADMINISTRATOR = """{"Version":"1","Statement":[
 {"Effect":"Allow","Action":"*","Resource":"*"}]}"""
@@ -38,18 +42,41 @@ _KMS_CRYPTO_ADMIN = """{"Version":"1","Statement":[
 {"Effect":"Allow","Action":"kms:*","Resource":["acs:kms:*:*:key","acs:kms:*:*:key/*",
 "acs:kms:*:*:alias","acs:kms:*:*:alias/*"]}]}"""
 
-_DOCUMENTS = {
-    "AdministratorAccess": _ADMINISTRATOR,
-    "AliyunOSSFullAccess": _OSS_FULL,
-    "AliyunOSSReadOnlyAccess": _OSS_READ_ONLY,
-    "AliyunSTSAssumeRoleAccess": _STS_ASSUME_ROLE,
-    "AliyunRAMFullAccess": _RAM_FULL,
-    "AliyunKMSFullAccess": _KMS_FULL,
-    "AliyunKMSCryptoUserAccess": _KMS_CRYPTO_USER,
-    "AliyunKMSCryptoAdminAccess": _KMS_CRYPTO_ADMIN,
+
+class _SystemPolicy(NamedTuple):
+    version: int  # the one RAM shows as default
+    document: str
+    description: str
+
+
+_POLICIES = {
+    "AdministratorAccess": _SystemPolicy(
+        1, _ADMINISTRATOR, "Provides full access to Alibaba Cloud services and resources."
+    ),
+    "AliyunOSSFullAccess": _SystemPolicy(
+        1, _OSS_FULL, "Provides full access to Object Storage Service via Management Console."
+    ),
+    "AliyunOSSReadOnlyAccess": _SystemPolicy(
+        1, _OSS_READ_ONLY, "Provides read-only access to Object Storage Service."
+    ),
+    "AliyunSTSAssumeRoleAccess": _SystemPolicy(
+        1, _STS_ASSUME_ROLE, "Provides access to the AssumeRole operation of STS."
+    ),
+    "AliyunRAMFullAccess": _SystemPolicy(
+        1, _RAM_FULL, "Provides full access to Resource Access Management."
+    ),
+    "AliyunKMSFullAccess": _SystemPolicy(
+        3, _KMS_FULL, "Provides full access to Key Management Service."
+    ),
+    "AliyunKMSCryptoUserAccess": _SystemPolicy(
+        1, _KMS_CRYPTO_USER, "Provides access to the cryptographic operations of KMS."
+    ),
+    "AliyunKMSCryptoAdminAccess": _SystemPolicy(
+        2, _KMS_CRYPTO_ADMIN, "Provides access to keys and aliases of KMS."
+    ),
 }
 
-SYSTEM_POLICY_NAMES = tuple(_DOCUMENTS)
+SYSTEM_POLICY_NAMES = tuple(_POLICIES)
 _BY_FOLDED_NAME = {name.casefold(): name for name in SYSTEM_POLICY_NAMES}
 
 
@@ -58,13 +85,21 @@ def system_policy(name: str) -> RamPolicy | None:
     written = _BY_FOLDED_NAME.get(name.casefold())
     if written is None:
         return None
+    found = _POLICIES[written]
     return RamPolicy(
-        account_uid="", name=written, type=PolicyType.SYSTEM, document=_DOCUMENTS[written]
+        account_uid="",
+        name=written,
+        type=PolicyType.SYSTEM,
+        document=found.document,
+        description=found.description,
+        default_version=found.version,
+        created_ms=_SINCE_MS,
+        updated_ms=_SINCE_MS,
     )
 
 
 def policy_ref(name: str) -> PolicyRef:
     """The reference meant by a bare name: a system policy if there is one so named, else custom."""
-    if name in _DOCUMENTS:
+    if name in _POLICIES:
         return PolicyRef(PolicyType.SYSTEM, name)
     return PolicyRef(PolicyType.CUSTOM, name)

@@ -12,6 +12,7 @@ from emulator.access.policy.principals import ram_name
 from emulator.access.policy.records import Caller, NamedPolicy, PolicyKind
 
 ASSUME_ROLE = "sts:AssumeRole"
+SET_SOURCE_IDENTITY = "sts:SetSourceIdentity"
 
 # A trust policy has no Resource: it stands on its role, whatever that is called.
 _ITS_ROLE = "acs:ram:*:*:role"
@@ -32,10 +33,15 @@ def trust_policy(role: Role, cache: PolicyCache) -> NamedPolicy:
 
 
 def may_assume(
-    trust: NamedPolicy, who: ServicePrincipal | str, context: Context = EMPTY_CONTEXT
+    trust: NamedPolicy,
+    who: ServicePrincipal | str,
+    context: Context = EMPTY_CONTEXT,
+    *,
+    action: str = ASSUME_ROLE,
 ) -> Evaluation:
-    """What a trust policy says to sts:AssumeRole by a service or by an ``acs:ram::`` identity.
+    """What a trust policy says to a service or an ``acs:ram::`` identity that takes on its role.
 
+    ``action`` is sts:AssumeRole unless another right on the role is asked for.
     ``acs:ram::{uid}:root`` as a principal means the account's users and roles, never the account
     itself: roles may not be assumed by root accounts (STS AssumeRole; documented). The identity's
     own policies have to allow the call as well; that is for the caller to ask.
@@ -47,7 +53,7 @@ def may_assume(
         if identity == "root":
             return IMPLICIT_DENY
         caller = Caller(names=(ram_name(who), f"{account}:root"))
-    return evaluate((trust,), PolicyRequest(ASSUME_ROLE, _ITS_ROLE, context, caller))
+    return evaluate((trust,), PolicyRequest(action, _ITS_ROLE, context, caller))
 
 
 def assumed_role_arn(account_uid: str, role_name: str, session_name: str) -> str:

@@ -12,8 +12,16 @@ import msgspec
 from aiohttp import web
 
 from emulator.clock import ClockMode
+from emulator.control.audit import get_audit
 from emulator.control.json import ControlError, answer, error_answer, read_body, read_fields
+from emulator.control.notifications import (
+    delete_notifications,
+    get_events,
+    get_notifications,
+    put_notifications,
+)
 from emulator.control.ports import Emulator
+from emulator.control.simulate import post_simulate
 from emulator.domain.errors import OssError, StorageError
 from emulator.world.document import UnreadableWorld, WorldError
 
@@ -140,6 +148,33 @@ class ControlApi:
             )
         return answer(self._emulator.explain(bucket, key, query.get("version-id") or None))
 
+    async def notifications(self, request: web.BaseRequest) -> web.Response:
+        """``GET``, ``PUT``, ``DELETE notifications``: the rules that report events of buckets."""
+        desk = self._emulator.events
+        if request.method == "PUT":
+            return await put_notifications(desk, request, self._body_deadline_s)
+        if request.method == "DELETE":
+            return await delete_notifications(desk, request)
+        return get_notifications(desk, request)
+
+    async def events(self, request: web.BaseRequest) -> web.Response:
+        """``GET events``: recorded events and what became of their delivery."""
+        return get_events(self._emulator.events, request)
+
+    async def audit(self, request: web.BaseRequest) -> web.Response:
+        """``GET audit``: who asked what, what was decided, and which statement decided."""
+        return get_audit(self._emulator.audit, request)
+
+    async def simulate(self, request: web.BaseRequest) -> web.Response:
+        """``POST simulate``: what would be decided, and why."""
+        return await post_simulate(self._emulator.simulate, request, self._body_deadline_s)
+
+    async def callback_public_key(self, _request: web.BaseRequest) -> web.Response:
+        """``GET callback-public-key.pem``: what upload callbacks are verified with."""
+        pem = await self._emulator.callback_public_key()
+        headers = {"Content-Type": "application/x-pem-file", "Server": "ossemu"}
+        return web.Response(body=pem, headers=headers)
+
 
 _ROUTES: dict[str, dict[str, _Handler]] = {
     "health/live": {"GET": ControlApi.live},
@@ -148,6 +183,15 @@ _ROUTES: dict[str, dict[str, _Handler]] = {
     "settle": {"POST": ControlApi.settle},
     "world": {"POST": ControlApi.post_world},
     "explain": {"GET": ControlApi.explain},
+    "notifications": {
+        "GET": ControlApi.notifications,
+        "PUT": ControlApi.notifications,
+        "DELETE": ControlApi.notifications,
+    },
+    "events": {"GET": ControlApi.events},
+    "audit": {"GET": ControlApi.audit},
+    "simulate": {"POST": ControlApi.simulate},
+    "callback-public-key.pem": {"GET": ControlApi.callback_public_key},
 }
 
 

@@ -6,8 +6,11 @@ from typing import Protocol
 
 import msgspec
 
+from emulator.access.audit import Audit
+from emulator.access.simulate import Question, Simulation
 from emulator.clock import AdjustableClock
 from emulator.config import Settings
+from emulator.domain.events.desk import EventDesk
 from emulator.replication.counts import Counts
 from emulator.replication.explain import Explanation
 from emulator.world.load import Loaded
@@ -36,6 +39,15 @@ class Emulator(Protocol):
         """The clock of everything."""
         ...
 
+    @property
+    def events(self) -> EventDesk:
+        """Notification rules and recorded events."""
+        ...
+
+    async def callback_public_key(self) -> bytes:
+        """The key that upload callbacks are signed with, its public half as PEM."""
+        ...
+
     def readiness(self) -> Readiness:
         """Whether the world is loaded, and how much is in it."""
         ...
@@ -50,6 +62,15 @@ class Emulator(Protocol):
 
     def explain(self, bucket: str, key: str, version_id: str | None) -> Explanation:
         """Why a key's replicas are where they are, rule by rule. Raises OssError."""
+        ...
+
+    @property
+    def audit(self) -> Audit:
+        """Who asked what, and what was decided."""
+        ...
+
+    def simulate(self, question: Question) -> Simulation:
+        """What would be decided. Raises SimulationError."""
         ...
 
     def time_changed(self) -> None:

@@ -1,8 +1,4 @@
-"""Listing objects and versions: prefix, delimiter, markers and paging.
-
-A page is read in index order. When a delimiter groups keys, the scan jumps behind the group with
-one seek instead of reading it, so a page costs about its own length however large the groups are.
-"""
+"""Listing objects and versions: prefix, delimiter, markers and paging."""
 
 from __future__ import annotations
 
@@ -10,13 +6,9 @@ from collections.abc import Iterator
 
 import msgspec
 
+from emulator.domain.key_walk import Scope, Way, after_prefix, page_of, walk
 from emulator.domain.model import ObjectVersion
 from emulator.domain.ports import MetaView
-
-_KEY_AFTER_ALL = "\U0010ffff"
-_ROWS_FIRST = 8  # rows read at first where groups may be, before more are tried
-_ROWS_LEAST = 2  # one that begins a group, and the first behind it if the group is small
-_ROWS_GROWTH = 4
 
 
 class ListQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,149 +58,69 @@ class VersionsPage(msgspec.Struct, frozen=True, kw_only=True):
     next_version_id: str = ""
 
 
-def after_prefix(prefix: str) -> str | None:
-    """The smallest text greater than everything that starts with ``prefix``; ``None`` if none is.
-
-    Surrogates are no characters of UTF-8, so the successor of U+D7FF is U+E000.
-    """
-    for length in range(len(prefix), 0, -1):
-        last = prefix[length - 1]
-        if last < _KEY_AFTER_ALL:
-            following = 0xE000 if last == "\ud7ff" else ord(last) + 1
-            return prefix[: length - 1] + chr(following)
-    return None
-
-
-def _group_of(key: str, prefix: str, delimiter: str) -> str | None:
-    """The common prefix a key belongs to, or ``None`` when it stands for itself."""
-    if not delimiter:
-        return None
-    at = key.find(delimiter, len(prefix))
-    return None if at < 0 else key[: at + len(delimiter)]
-
-
 def list_objects(view: MetaView, bucket_id: int, query: ListQuery) -> ObjectPage:
     """A page of current objects (OSS ListObjects, ListObjectsV2; documented)."""
-    objects: list[ObjectVersion] = []
-    groups: list[str] = []
-    last = ""
-    for version, group in _walk(view, bucket_id, query):
-        if len(objects) + len(groups) == query.max_keys:
-            return ObjectPage(
-                objects=tuple(objects), common_prefixes=tuple(groups), next_after=last
-            )
-        if group is None:
-            objects.append(version)
-            last = version.key
-        else:
-            groups.append(group)
-            last = group
-    return ObjectPage(objects=tuple(objects), common_prefixes=tuple(groups), next_after="")
+    scope, end = Scope(query.prefix, query.delimiter, query.max_keys), after_prefix(query.prefix)
 
-
-def _first_limit(delimiter: str, max_keys: int) -> int:
-    """How many rows to read at first: few where the first may already begin a large group."""
-    return _ROWS_FIRST if delimiter else max_keys + 1
-
-
-def _next_limit(limit: int, used: int, max_keys: int) -> int:
-    """How many rows to read next, when ``used`` of ``limit`` were worth reading.
-
-    Large groups waste what is read behind their first row, small groups and plain keys do not:
-    the first ask for a seek per group, the others for few statements.
-    """
-    if 2 * used <= limit:
-        return max(_ROWS_LEAST, limit // 2)
-    return max(_ROWS_LEAST, min(limit * _ROWS_GROWTH, max_keys + 1))
-
-
-def _walk(
-    view: MetaView, bucket_id: int, query: ListQuery
-) -> Iterator[tuple[ObjectVersion, str | None]]:
-    """Every object of the listing, the first of each group with the group's common prefix."""
-    start, inclusive = _first_key(query.prefix, query.delimiter, query.after)
-    end = after_prefix(query.prefix)
-    limit = _first_limit(query.delimiter, query.max_keys)
-    while start is not None:
-        found = view.listed_objects(
+    def read(place: tuple[str, bool], limit: int) -> list[ObjectVersion]:
+        start, inclusive = place
+        return view.listed_objects(
             bucket_id, start=start, inclusive=inclusive, end=end, limit=limit
         )
-        used = 0
-        group: str | None = None
-        for version in found:
-            if group is not None and version.key.startswith(group):
-                continue
-            group = _group_of(version.key, query.prefix, query.delimiter)
-            used += 1
-            yield version, group
-        if len(found) < limit:
-            return
-        if group is not None:
-            start, inclusive = after_prefix(group), True
-        else:
-            start, inclusive = found[-1].key, False
-        limit = _next_limit(limit, used, query.max_keys)
+
+    way = Way(read, at=lambda key: (key, True), behind=lambda last: (last.key, False))
+    page = page_of(walk(way, scope, _first_key(scope, query.after)), query.max_keys)
+    last = page.last.key if isinstance(page.last, ObjectVersion) else page.last or ""
+    return ObjectPage(
+        objects=tuple(page.entries),
+        common_prefixes=tuple(page.groups),
+        next_after=last if page.is_truncated else "",
+    )
 
 
-def _first_key(prefix: str, delimiter: str, after: str) -> tuple[str | None, bool]:
+def _first_key(scope: Scope, after: str) -> tuple[str, bool] | None:
     """Where a listing begins, and whether that key itself may be in it."""
-    if after < prefix:
-        return prefix, True
-    if delimiter and after.startswith(prefix):
-        group = _group_of(after, prefix, delimiter)
-        if group == after:  # a marker equal to a group stands behind the whole group
-            return after_prefix(group), True
+    if after < scope.prefix:
+        return scope.prefix, True
+    if after.startswith(scope.prefix) and scope.group_of(after) == after:
+        start = after_prefix(after)  # a marker equal to a group stands behind the whole group
+        return None if start is None else (start, True)
     return after, not after
 
 
 def list_versions(view: MetaView, bucket_id: int, query: VersionsQuery) -> VersionsPage:
     """A page of versions and delete markers (OSS ListObjectVersions; documented)."""
-    entries: list[VersionEntry] = []
-    groups: list[str] = []
-    last_key, last_version = "", ""
-    for entry, group in _walk_versions(view, bucket_id, query):
-        if len(entries) + len(groups) == query.max_keys:
-            return VersionsPage(
-                entries=tuple(entries),
-                common_prefixes=tuple(groups),
-                is_truncated=True,
-                next_key=last_key,
-                next_version_id=last_version,
-            )
-        if group is None:
-            entries.append(entry)
-            last_key, last_version = entry.version.key, entry.version.version_id
-        else:
-            groups.append(group)
-            last_key, last_version = group, ""
-    return VersionsPage(entries=tuple(entries), common_prefixes=tuple(groups), is_truncated=False)
+    page = page_of(_walk_versions(view, bucket_id, query), query.max_keys)
+    key, version_id = "", ""
+    if isinstance(page.last, VersionEntry):
+        key, version_id = page.last.version.key, page.last.version.version_id
+    elif page.last:
+        key = page.last
+    return VersionsPage(
+        entries=tuple(page.entries),
+        common_prefixes=tuple(page.groups),
+        is_truncated=page.is_truncated,
+        next_key=key if page.is_truncated else "",
+        next_version_id=version_id if page.is_truncated else "",
+    )
 
 
 def _walk_versions(
     view: MetaView, bucket_id: int, query: VersionsQuery
 ) -> Iterator[tuple[VersionEntry, str | None]]:
-    start, below = _first_entry(query)
-    previous_key = _continued_key(view, bucket_id, query) if below else None
-    end = after_prefix(query.prefix)
-    limit = _first_limit(query.delimiter, query.max_keys)
-    while start is not None:
-        found = view.version_entries(bucket_id, start=start, below_seq=below, end=end, limit=limit)
-        used = 0
-        group: str | None = None
-        for version in found:
-            if group is not None and version.key.startswith(group):
-                continue
-            group = _group_of(version.key, query.prefix, query.delimiter)
-            used += 1
-            yield VersionEntry(version, version.key != previous_key), group
-            previous_key = version.key
-        if len(found) < limit:
-            return
-        if group is not None:
-            start, below = after_prefix(group), None
-        else:
-            start, below = found[-1].key, found[-1].seq
-        limit = _next_limit(limit, used, query.max_keys)
+    scope, end = Scope(query.prefix, query.delimiter, query.max_keys), after_prefix(query.prefix)
+
+    def read(place: tuple[str, int | None], limit: int) -> list[ObjectVersion]:
+        start, below = place
+        return view.version_entries(bucket_id, start=start, below_seq=below, end=end, limit=limit)
+
+    way = Way(read, at=lambda key: (key, None), behind=lambda last: (last.key, last.seq))
+    place = _first_entry(scope, query)
+    continued = place is not None and place[1]
+    previous_key = _continued_key(view, bucket_id, query) if continued else None
+    for version, group in walk(way, scope, place):
+        yield VersionEntry(version, version.key != previous_key), group
+        previous_key = version.key
 
 
 def _continued_key(view: MetaView, bucket_id: int, query: VersionsQuery) -> str | None:
@@ -219,13 +131,13 @@ def _continued_key(view: MetaView, bucket_id: int, query: VersionsQuery) -> str 
     return query.after_key
 
 
-def _first_entry(query: VersionsQuery) -> tuple[str | None, int | None]:
+def _first_entry(scope: Scope, query: VersionsQuery) -> tuple[str, int | None] | None:
     """Where a versions listing begins: a key, and how far down its stack."""
-    if query.after_key < query.prefix:
-        return query.prefix, None
+    if query.after_key < scope.prefix:
+        return scope.prefix, None
     if not query.after_key:
         return "", None
-    group = _group_of(query.after_key, query.prefix, query.delimiter)
-    if group == query.after_key:  # a key of this name is in the group as well
-        return after_prefix(group), None
+    if scope.group_of(query.after_key) == query.after_key:  # a key of this name is in the group
+        start = after_prefix(query.after_key)
+        return None if start is None else (start, None)
     return query.after_key, query.after_seq or 0

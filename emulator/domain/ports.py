@@ -9,6 +9,8 @@ from typing import Protocol, Self, TypeVar
 import msgspec
 
 from emulator.clock import Clock
+from emulator.domain.events.model import NewEvent
+from emulator.domain.lifecycle.records import Entry, Scan
 from emulator.domain.model import (
     Acl,
     Blob,
@@ -19,6 +21,8 @@ from emulator.domain.model import (
     StagedBlob,
     Versioning,
 )
+from emulator.domain.stats import BucketStats
+from emulator.domain.uploads.records import Part, PartTotals, Upload
 from emulator.rng import Rng
 
 T = TypeVar("T")
@@ -96,6 +100,10 @@ class MetaView(Protocol):
         """A setting's document, ``""`` when there is none."""
         ...
 
+    def bucket_stats(self, bucket_id: int) -> BucketStats:
+        """What the bucket holds, in figures; in a transaction as before its own writes."""
+        ...
+
     # versions
 
     def current_version(self, bucket_id: int, key: str) -> ObjectVersion | None:
@@ -132,10 +140,64 @@ class MetaView(Protocol):
         """
         ...
 
+    # uploads
+
+    def upload(self, bucket_id: int, key: str, upload_id: str) -> Upload | None:
+        """The upload of this id, if it is one of this key."""
+        ...
+
+    def upload_entries(
+        self, bucket_id: int, *, start: str, after_id: str, end: str | None, limit: int
+    ) -> list[Upload]:
+        """Uploads by key and id: of key ``start`` those beyond ``after_id`` (``""``: all of them),
+        then those of later keys up to before ``end``."""
+        ...
+
+    def part(self, upload: Upload, number: int) -> Part | None:
+        """The part of this number."""
+        ...
+
+    def parts_of(self, upload: Upload, *, after: int = 0, limit: int) -> list[Part]:
+        """Parts by number, those beyond ``after``."""
+        ...
+
+    def last_part_number(self, upload: Upload) -> int:
+        """The highest number a part has, 0 when there is none."""
+        ...
+
+    def part_totals(self, upload: Upload) -> PartTotals:
+        """How many parts there are, their bytes, and the newest ``seq``. Reads all of them."""
+        ...
+
+    # lifecycle and access times
+
+    def open_scan(self, scheduled_ms: int) -> Scan | None:
+        """A scan of a bucket with lifecycle rules that is not done, or older than the instant."""
+        ...
+
+    def scanned_entries(
+        self, bucket_id: int, *, start: str, below_seq: int, end: str | None, limit: int
+    ) -> list[Entry]:
+        """What lifecycle rules see of entries: by key, newest first within a key, from ``start``
+        up to before ``end``. ``below_seq`` over 0: of ``start`` itself only entries below it."""
+        ...
+
+    def monitored_since_ms(self, bucket_id: int) -> int | None:
+        """Since when reads of the bucket are monitored, ``None``: they are not."""
+        ...
+
+    def access_time_ms(self, bucket_id: int, key: str, seq: int) -> int | None:
+        """The last read of a version that is kept."""
+        ...
+
+    def access_times_ms(self, bucket_id: int, first: str, last: str) -> dict[tuple[str, int], int]:
+        """The last reads that are kept of keys from ``first`` to ``last``, by key and seq."""
+        ...
+
     # blobs
 
-    def blob(self, blob_id: int) -> Blob | None:
-        """Where a blob is."""
+    def blobs(self, blob_ids: Sequence[int]) -> dict[int, Blob]:
+        """Where the blobs are that there are, by id; a few statements however many they are."""
         ...
 
     def inline_data(self, blob_id: int) -> bytes | None:
@@ -203,16 +265,54 @@ class MetaTx(MetaView, Protocol):
         """Change ACL and tags of an entry in place; content and modification time stay."""
         ...
 
-    def rewrite_version(self, version: ObjectVersion) -> None:
+    def rewrite_version(self, version: ObjectVersion, *, shares_blobs: bool = False) -> None:
         """Store another content or state of an entry in place, found by its ``seq``.
 
         Kind, size, ETag, CRC, modification time, class, headers, extents, encryption and state
-        change. Extents may only be added, each fresh from ``add_blob``.
+        change. Extents may only change at the end: those that are no longer there are given up,
+        those that are new belong to other versions too (``shares_blobs``) or come fresh from
+        ``add_blob``.
         """
         ...
 
     def delete_version(self, version: ObjectVersion) -> None:
         """Remove an entry and count its blobs as used once less; unused blobs are collected."""
+        ...
+
+    def insert_upload(self, upload: Upload) -> None:
+        """Store a new upload."""
+        ...
+
+    def put_part(self, upload: Upload, part: Part, *, shares_blobs: bool) -> None:
+        """Store a part in place of the one of its number, whose blobs are used once less.
+
+        ``shares_blobs`` as in ``insert_version``.
+        """
+        ...
+
+    def delete_upload(self, upload: Upload, released: Sequence[Extent]) -> None:
+        """Remove an upload and all its parts, counting one use less of the blobs of ``released``.
+
+        The uses of all other extents of its parts pass on to a version, or are lost.
+        """
+        ...
+
+    def put_scan(self, scan: Scan) -> None:
+        """Keep how far the lifecycle scan of a bucket has come."""
+        ...
+
+    def delete_scan(self, bucket_id: int) -> None:
+        """Forget the scan of a bucket that has no lifecycle rules any more."""
+        ...
+
+    def put_access_monitor(self, bucket_id: int, since_ms: int | None) -> None:
+        """Monitor reads of a bucket from now on, unless they are already; ``None``: no longer."""
+        ...
+
+    def put_access_time(
+        self, bucket_id: int, key: str, seq: int, at_ms: int, *, apart_ms: int
+    ) -> None:
+        """Keep a read of a version, unless one less than ``apart_ms`` before is kept."""
         ...
 
     def append_change(
@@ -224,6 +324,10 @@ class MetaTx(MetaView, Protocol):
         removed: ObjectVersion | None = None,
     ) -> None:
         """Record what a client did to ``version`` (a change, see ``model.Change``)."""
+        ...
+
+    def append_event(self, event: NewEvent) -> None:
+        """Record an event of a notification rule; see ``domain.events``."""
         ...
 
 

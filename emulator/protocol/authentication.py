@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 
 import msgspec
 from aiohttp import web
@@ -15,6 +16,7 @@ from emulator.protocol.addressing import Target
 from emulator.protocol.context import RequestView, ServerContext
 from emulator.protocol.signing import (
     Claims,
+    Location,
     SigningRequest,
     check_region,
     check_signature,
@@ -24,13 +26,15 @@ from emulator.protocol.signing import (
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """Who is calling, and the region a V4 scope names (``""`` otherwise)."""
+    """Who is calling, the region a V4 scope names (``""`` otherwise), and whether a signed URL
+    says so."""
 
     principal: Principal
     signing_region: str
+    by_url: bool = False
 
 
-_NOBODY = Caller(ANONYMOUS, "")
+NOBODY = Caller(ANONYMOUS, "")
 
 
 def authenticate(
@@ -54,7 +58,7 @@ def authenticate(
     )
     claims = read_claims(signed)
     if claims is None:
-        return _NOBODY
+        return NOBODY
     if context.oss.strict_signing_region and target.bucket:
         bucket = view.bucket(target.bucket)
         if bucket is not None:
@@ -64,13 +68,34 @@ def authenticate(
     if context.oss.check_signing_time:
         check_time(claims, now_ms / 1000)
     check_signature(claims, signed, credential.secret)
+    return _caller(context, view, claims, credential)
+
+
+def authenticate_form(
+    context: ServerContext,
+    view: RequestView,
+    claims: Claims,
+    now_ms: int,
+    check: Callable[[str], None],
+) -> Caller:
+    """Find who signed an upload form; ``check`` is given the secret and raises for a signature
+    that was not made with it. Raises what ``authenticate`` raises for the key and its token."""
+    credential = _find(view, claims)
+    _check_token(claims, credential, now_ms)
+    check(credential.secret)
+    return _caller(context, view, claims, credential)
+
+
+def _caller(
+    context: ServerContext, view: RequestView, claims: Claims, credential: Credential
+) -> Caller:
     try:
         principal = principal_of(view.identities, context.policies, credential)
     except PolicyError as error:
         raise errors.AccessDenied("A policy of the caller is stored but cannot be read.") from error
     if principal is None:
         raise errors.InvalidAccessKeyId(claims.access_key_id)
-    return Caller(principal, claims.region)
+    return Caller(principal, claims.region, claims.location is Location.QUERY)
 
 
 def _find(view: RequestView, claims: Claims) -> Credential:

@@ -7,8 +7,10 @@ import base64
 import binascii
 import hashlib
 from collections.abc import AsyncIterator
+from typing import Protocol
 
 import fastcrc
+import msgspec
 from aiohttp import ClientError, web
 from aiohttp.http_exceptions import HttpProcessingError
 
@@ -16,7 +18,8 @@ from emulator.config import OssSettings, WireSettings
 from emulator.domain import errors
 from emulator.domain.model import StagedBlob
 from emulator.domain.objects import Content
-from emulator.domain.ports import BlobStore, BlobWriter
+from emulator.domain.ports import BlobReader, BlobStore, BlobWriter
+from emulator.protocol.delivery.traffic import Pace
 from emulator.protocol.http import Connection
 
 _PIECE_BYTES = 1024 * 1024
@@ -26,15 +29,19 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class RequestBody:
-    """The body of one request, not read before a handler asks for it."""
+    """The body of one request, not read before a handler asks for it.
 
-    __slots__ = ("_continue_wanted", "_is_chunked", "_request", "_wire", "declared_bytes")
+    It is read no faster than ``pace`` says, where the client asked for a traffic limit.
+    """
+
+    __slots__ = ("_continue_wanted", "_is_chunked", "_request", "_wire", "declared_bytes", "pace")
 
     def __init__(self, request: web.BaseRequest, wire: WireSettings) -> None:
         headers = request.headers
         length = headers.get("Content-Length")
         self._request = request
         self._wire = wire
+        self.pace: Pace | None = None
         self._is_chunked = "chunked" in headers.get("Transfer-Encoding", "").lower()
         self._continue_wanted = headers.get("Expect", "").lower() == "100-continue"
         # the parser has checked that the length is a plain number
@@ -75,14 +82,19 @@ class RequestBody:
                 received += len(piece)
                 if received > bytes_max:
                     raise errors.EntityTooLarge
+                if self.pace is not None:
+                    await self.pace.keep(len(piece))
                 yield piece
         except TimeoutError as error:
             raise errors.RequestTimeout from error
         except _BROKEN as error:
             raise errors.IncompleteBody from error
+        self._check_end(received)
+
+    def _check_end(self, received_bytes: int) -> None:
         if self._is_chunked:
             self._check_framing()
-        if self.declared_bytes is not None and received < self.declared_bytes:
+        if self.declared_bytes is not None and received_bytes < self.declared_bytes:
             raise errors.IncompleteBody
 
     async def _next_piece(self, waited_s: float, received_bytes: int) -> tuple[bytes, float]:
@@ -128,20 +140,54 @@ class RequestBody:
             transport.write(_CONTINUE)
 
 
+class ContentSource(Protocol):
+    """Where an object's content comes from: a request body, or a part of one."""
+
+    def require_length(self) -> None:
+        """Raise MissingContentLength unless it is told where the content ends."""
+        ...
+
+    def pieces(self, bytes_max: int) -> AsyncIterator[bytes]:
+        """The content as it comes in. Raises EntityTooLarge above ``bytes_max``."""
+        ...
+
+
+class Continued(msgspec.Struct, frozen=True, kw_only=True):
+    """What received content goes on from: an object of ``size_bytes`` with this CRC.
+
+    ``tail`` is the last part of it, ``tail_bytes`` long, to be stored again in front of what is
+    received. Whoever made it closes it.
+    """
+
+    size_bytes: int
+    crc64: int
+    tail: BlobReader
+    tail_bytes: int
+
+
 class _Digest:
-    """MD5 and CRC-64/XZ of content that comes in pieces."""
+    """MD5 and CRC-64/XZ of content that comes in pieces.
 
-    __slots__ = ("_md5", "crc64", "size_bytes")
+    ``whole_crc64`` is the CRC of what the content goes on from and the content together.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_md5", "_seeded", "crc64", "size_bytes", "whole_crc64")
+
+    def __init__(self, continued: Continued | None) -> None:
         self._md5 = hashlib.md5(usedforsecurity=False)
+        self._seeded = continued is not None and continued.size_bytes > 0
         self.crc64 = 0
+        self.whole_crc64 = 0 if continued is None else continued.crc64
         self.size_bytes = 0
 
     def update(self, data: bytes) -> None:
         """Add bytes."""
         self._md5.update(data)
         self.crc64 = fastcrc.crc64.xz(data, self.crc64 if self.size_bytes else None)
+        if self._seeded:
+            self.whole_crc64 = fastcrc.crc64.xz(data, self.whole_crc64)
+        else:
+            self.whole_crc64 = self.crc64
         self.size_bytes += len(data)
 
     @property
@@ -187,56 +233,97 @@ def check_digest(data: bytes, md5_header: str | None) -> None:
 
 
 async def receive_content(
-    body: RequestBody, blobs: BlobStore, settings: OssSettings, expected: ExpectedDigest
+    body: ContentSource,
+    blobs: BlobStore,
+    settings: OssSettings,
+    expected: ExpectedDigest,
+    continued: Continued | None = None,
 ) -> Content:
     """Receive an object's content, hashing it on the way, and stage it.
 
     Small content stays in memory until the transaction writes it; larger content streams to the
-    blob store in pieces, so memory does not grow with its size.
+    blob store in pieces, so memory does not grow with its size. With ``continued`` the CRC given
+    back is that of the whole object; ETag and size are those of what was received.
     """
     body.require_length()
-    digest = _Digest()
+    digest = _Digest(continued)
+    staging = _Staging(blobs, settings.inline_bytes_max)
+    bytes_max = settings.object_bytes_max - (0 if continued is None else continued.size_bytes)
     parts: list[bytes] = []
     held = 0
-    writer: BlobWriter | None = None
     try:
-        async for piece in body.pieces(settings.object_bytes_max):
+        async for piece in body.pieces(max(bytes_max, 0)):
+            if continued is not None and not digest.size_bytes and not parts:
+                await staging.take(continued.tail, continued.tail_bytes)
             parts.append(piece)
             held += len(piece)
-            if writer is None and held > settings.inline_bytes_max:
-                writer = blobs.writer()
-            if writer is not None and held >= _PIECE_BYTES:
-                await _store(b"".join(parts), digest, writer)
+            if staging.has_outgrown(held) and held >= _PIECE_BYTES:
+                await staging.write(b"".join(parts), digest)
                 parts, held = [], 0
-        data = parts[0] if len(parts) == 1 else b"".join(parts)
-        if writer is not None:
-            await _store(data, digest, writer)
-        elif data:
-            digest.update(data)
+        await staging.write(parts[0] if len(parts) == 1 else b"".join(parts), digest)
         expected.check(digest.md5, digest.crc64)
-        staged = await _finish(writer, data)
+        staged = await staging.finish()
     except BaseException:
-        if writer is not None:
-            await writer.abort()
+        await staging.abort()
         raise
     return Content(
         staged=staged,
         size_bytes=digest.size_bytes,
         etag=digest.md5.hex().upper(),
-        crc64=digest.crc64,
+        crc64=digest.whole_crc64,
     )
 
 
-async def _store(data: bytes, digest: _Digest, writer: BlobWriter) -> None:
-    """Hash one piece beside the loop, then hand it to the blob store."""
-    if len(data) > _HASH_INLINE_BYTES:
-        await asyncio.get_running_loop().run_in_executor(None, digest.update, data)
-    elif data:
-        digest.update(data)
-    await writer.write(data)
+class _Staging:
+    """Content on its way to where it is kept: in memory while it is small, else a blob."""
 
+    __slots__ = ("_blobs", "_data", "_inline_bytes_max", "_writer")
 
-async def _finish(writer: BlobWriter | None, data: bytes) -> StagedBlob | None:
-    if writer is not None:
-        return await writer.finish()
-    return StagedBlob(size_bytes=len(data), data=data) if data else None
+    def __init__(self, blobs: BlobStore, inline_bytes_max: int) -> None:
+        self._blobs = blobs
+        self._inline_bytes_max = inline_bytes_max
+        self._data = b""
+        self._writer: BlobWriter | None = None
+
+    def has_outgrown(self, more_bytes: int) -> bool:
+        """Whether the content, with so many bytes more, goes to a blob."""
+        if self._writer is not None:
+            return True
+        return len(self._data) + more_bytes > self._inline_bytes_max
+
+    async def take(self, reader: BlobReader, length_bytes: int) -> None:
+        """Begin with what is stored already."""
+        if self.has_outgrown(length_bytes):
+            self._writer = self._blobs.writer()
+        async for piece in reader:
+            if self._writer is None:
+                self._data += piece
+            else:
+                await self._writer.write(piece)
+
+    async def write(self, data: bytes, digest: _Digest) -> None:
+        """Add received content, hashed: much of it beside the loop."""
+        if self._writer is None and self.has_outgrown(len(data)):
+            self._writer = self._blobs.writer()
+            if self._data:
+                await self._writer.write(self._data)
+                self._data = b""
+        if len(data) > _HASH_INLINE_BYTES:
+            await asyncio.get_running_loop().run_in_executor(None, digest.update, data)
+        elif data:
+            digest.update(data)
+        if self._writer is None:
+            self._data = self._data + data if self._data else data
+        elif data:
+            await self._writer.write(data)
+
+    async def finish(self) -> StagedBlob | None:
+        """What was staged, ``None`` if it is empty."""
+        if self._writer is not None:
+            return await self._writer.finish()
+        return StagedBlob(size_bytes=len(self._data), data=self._data) if self._data else None
+
+    async def abort(self) -> None:
+        """Throw away what was staged."""
+        if self._writer is not None:
+            await self._writer.abort()

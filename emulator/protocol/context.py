@@ -5,14 +5,19 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from emulator.access.audit import Audit
 from emulator.access.identity_store import IdentityStore
 from emulator.access.policy.cache import PolicyCache
 from emulator.config import OssSettings, WireSettings
+from emulator.domain.access_times import AccessTimes
 from emulator.domain.ports import BlobStore, Clock, Rng
 from emulator.replication.ports import ReplicationTx, ReplicationView
 from emulator.replication.service import ReplicationService
+
+if TYPE_CHECKING:  # what makes callbacks looks at calls, and those at this context
+    from emulator.protocol.callbacks.calling import Callbacks
 
 T = TypeVar("T")
 
@@ -49,6 +54,9 @@ class ServerContext:
     oss: OssSettings
     wire: WireSettings
     policies: PolicyCache
+    audit: Audit
     replication: ReplicationService
     changed: Callable[[], None]  # called after a commit that may have given replication work
+    callbacks: Callbacks
+    access_times: AccessTimes
     base_domains: tuple[str, ...]  # whose sub-domains name buckets

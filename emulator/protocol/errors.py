@@ -68,7 +68,8 @@ _CODES_BY_STATUS: Mapping[int, str] = {
     409: """
         ArchiveRestoreFileStale CasRenewCertificateConflict ChannelStillLive FileAlreadyExists
         FileImmutable InventoryAlreadyExist KeyDisabled KeyPendingDeletion KeyPendingImport
-        LiveChannelDisabled ObjectNotAppendable RestoreAlreadyInProgress VersioningLocked
+        LiveChannelDisabled ObjectNotAppendable PartAlreadyExist RestoreAlreadyInProgress
+        VersioningLocked
         WORMConfigurationAlreadyExists
         """,
     411: "MissingContentLength",

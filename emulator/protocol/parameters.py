@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from emulator.domain import errors
 
+_KEY_BYTES_MAX = 1023
 _NUMBER_DIGITS_MAX = 20  # longer texts are refused before they are converted
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -24,6 +25,17 @@ def read_count(query: Mapping[str, str], name: str, *, default: int, most: int) 
             f"Argument {name} must be an integer between 1 and {most}.", name=name, value=text
         )
     return number
+
+
+def read_key_text(query: Mapping[str, str], name: str) -> str:
+    """A parameter that is compared with keys, ``""`` when absent. Raises InvalidArgument when it
+    is longer than a key may be (OSS ListObjects, prefix, marker; documented)."""
+    value = query.get(name, "")
+    if len(value.encode("utf-8", "surrogatepass")) > _KEY_BYTES_MAX:
+        raise errors.InvalidArgument(
+            f"The length of {name} must be at most {_KEY_BYTES_MAX}.", name=name, value=value
+        )
+    return value
 
 
 def plain_number(text: str) -> int | None:

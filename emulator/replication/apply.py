@@ -11,6 +11,7 @@ from typing import assert_never
 
 import msgspec
 
+from emulator.domain.encryption import KeyHolder, ReplicaKeys, replica_encryption
 from emulator.domain.model import (
     NULL_VERSION_ID,
     Bucket,
@@ -18,9 +19,11 @@ from emulator.domain.model import (
     ObjectVersion,
     Origin,
     Versioning,
+    VersionKind,
 )
 from emulator.domain.objects import delete_marker, drop_entry, push_entry
 from emulator.domain.versions import new_version_id
+from emulator.domain.worm import Protection, is_guarded, protection, replaced_by_write
 from emulator.replication.model import (
     Effect,
     FailureReason,
@@ -80,6 +83,16 @@ def _no_destination(rule: Rule, state: str) -> Refusal:
     )
 
 
+def _replica_keys(tx: ReplicationTx, target: Target) -> ReplicaKeys:
+    source, destination = target.source, target.destination
+    return ReplicaKeys(
+        source=KeyHolder(source.owner_uid, source.region),
+        destination=KeyHolder(destination.owner_uid, destination.region),
+        rule_document=tx.bucket_setting(destination, "encryption"),
+        replica_key_id=target.rule.spec.replica_kms_key_id,
+    )
+
+
 class Applier:
     """Writes one batch of a rule.
 
@@ -99,6 +112,7 @@ class Applier:
         self._unlist: list[ObjectVersion] = []
         self._is_mixed = target.source.versioning is not target.destination.versioning
         self._keeps_versions = target.destination.versioning is not Versioning.NEVER
+        self._keys = _replica_keys(tx, target)
 
     @property
     def destination_id(self) -> int:
@@ -143,7 +157,7 @@ class Applier:
     def _can_collect(self, source: ObjectVersion) -> bool:
         """Whether nothing in the destination's stack of this key has to be removed."""
         key = source.key
-        if key not in self._untouched:
+        if key not in self._untouched or self._encryption(source) != source.encryption_json:
             return False
         self._untouched.discard(key)
         if self._keeps_versions:
@@ -181,9 +195,11 @@ class Applier:
         there = current
         if self._keeps_versions and version_id:
             there = tx.version(self._destination.id, source.key, version_id)
-        skip = None if there is None else self._compare(there, source)
-        if skip is not None:
-            return skip
+        if there is not None:
+            if self._is_replica(there, source):
+                return self._catch_up(there, source)
+            if self._is_superseded(there, source):
+                return Skip(SkipReason.SUPERSEDED)
         seq = tx.next_seq()
         version_id = version_id or new_version_id(seq, self._rng)
         replica = self._replica(change, source, seq, version_id)
@@ -192,8 +208,27 @@ class Applier:
         else:
             # A null version replaces the null version, as a write to a suspended bucket does.
             versioning = Versioning.SUSPENDED if self._keeps_versions else Versioning.NEVER
+        if self._replaces_locked(versioning, current, source.key):
+            return Skip(SkipReason.DESTINATION_LOCKED)
         push_entry(tx, versioning, replica, current, shares_blobs=True)
         return None
+
+    def _is_locked(self, there: ObjectVersion | None) -> bool:
+        """Whether the destination keeps this version from being changed: it then stays, and the
+        work counts as done (OSS replication and retention policies; documented, the counting is
+        inferred)."""
+        if there is None:
+            return False
+        kept = protection(self._tx, self._destination, there, self._now_ms)
+        return kept is not Protection.NONE
+
+    def _replaces_locked(
+        self, versioning: Versioning, current: ObjectVersion | None, key: str
+    ) -> bool:
+        destination = self._destination
+        return is_guarded(destination) and self._is_locked(
+            replaced_by_write(self._tx, destination, versioning, current, key)
+        )
 
     def _id_at_destination(self, source: ObjectVersion) -> str:
         """The version id of a replica; ``""``: a new one, because the source has none to give."""
@@ -205,16 +240,49 @@ class Applier:
             return NULL_VERSION_ID
         return "" if source.version_id == NULL_VERSION_ID else source.version_id
 
-    def _compare(self, there: ObjectVersion, source: ObjectVersion) -> Skip | None:
-        """Whether what is at the destination is this source version already, or a newer one."""
+    def _is_replica(self, there: ObjectVersion, source: ObjectVersion) -> bool:
+        """Whether what is at the destination is this source version already."""
         if there.version_id == source.version_id != NULL_VERSION_ID:
-            return Skip(SkipReason.ALREADY_THERE)
+            return True
         origin = there.origin
-        if origin is None or origin.rule_uid != self._target.rule.uid:
-            return None
-        if origin.source_seq == source.seq:
+        return (
+            origin is not None
+            and origin.rule_uid == self._target.rule.uid
+            and origin.source_seq == source.seq
+        )
+
+    def _is_superseded(self, there: ObjectVersion, source: ObjectVersion) -> bool:
+        """Whether the destination holds a newer source version."""
+        origin = there.origin
+        return (
+            origin is not None
+            and origin.rule_uid == self._target.rule.uid
+            and origin.source_seq > source.seq
+        )
+
+    def _catch_up(self, there: ObjectVersion, source: ObjectVersion) -> Skip | None:
+        """Give a replica what was appended to its source since it was copied (documented)."""
+        is_behind = there.kind is source.kind is VersionKind.APPENDABLE
+        if not is_behind or there.origin is None or there.etag == source.etag:
             return Skip(SkipReason.ALREADY_THERE)
-        return Skip(SkipReason.SUPERSEDED) if origin.source_seq > source.seq else None
+        if self._is_locked(there):
+            return Skip(SkipReason.DESTINATION_LOCKED)
+        longer = msgspec.structs.replace(
+            there,
+            size_bytes=source.size_bytes,
+            etag=source.etag,
+            crc64=source.crc64,
+            modified_ms=source.modified_ms,
+            extents=source.extents,
+        )
+        self._tx.rewrite_version(longer, shares_blobs=True)
+        return None
+
+    def _encryption(self, source: ObjectVersion) -> str:
+        """The ``encryption_json`` of a replica; a link has no content to encrypt."""
+        if source.kind is VersionKind.SYMLINK:
+            return ""
+        return replica_encryption(source.encryption_json, self._keys)
 
     def _replica(
         self, change: Change, source: ObjectVersion, seq: int, version_id: str
@@ -232,6 +300,7 @@ class Applier:
             version_id=version_id,
             owner_uid=self._target.owner_uid or source.owner_uid,
             origin=origin,
+            encryption_json=self._encryption(source),
             state_json="",
         )
 
@@ -250,15 +319,9 @@ class Applier:
             found = self._tx.version(self._destination.id, source.key, version_id)
         else:
             found = self._tx.current_version(self._destination.id, source.key)
-        if found is None or found.version_id == source.version_id != NULL_VERSION_ID:
-            return found
-        origin = found.origin
-        is_replica = (
-            origin is not None
-            and origin.rule_uid == self._target.rule.uid
-            and origin.source_seq == source.seq
-        )
-        return found if is_replica else None
+        if found is None:
+            return None
+        return found if self._is_replica(found, source) else None
 
     def _delete_object(self, change: Change) -> Skip | None:
         """Delete the key as the destination's versioning does it, whoever wrote it (inferred)."""
@@ -269,8 +332,12 @@ class Applier:
                 return Skip(SkipReason.ALREADY_THERE)
             if self._is_newer(current, change):
                 return Skip(SkipReason.SUPERSEDED)
+            if self._is_locked(current):
+                return Skip(SkipReason.DESTINATION_LOCKED)
             tx.delete_version(current)
             return None
+        if self._replaces_locked(destination.versioning, current, change.key):
+            return Skip(SkipReason.DESTINATION_LOCKED)
         seq = tx.next_seq()
         is_enabled = destination.versioning is Versioning.ENABLED
         version_id = new_version_id(seq, self._rng) if is_enabled else NULL_VERSION_ID
@@ -292,5 +359,7 @@ class Applier:
         found = self._tx.version(self._destination.id, change.key, change.version_id)
         if found is None:
             return Skip(SkipReason.ALREADY_THERE)
+        if self._is_locked(found):
+            return Skip(SkipReason.DESTINATION_LOCKED)
         drop_entry(self._tx, found)
         return None

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 
+from emulator.access.audit import Audit, Origin, PlainVerdict
+from emulator.access.identity import Principal, PrincipalKind
 from emulator.domain.model import Change, ChangeKind, ObjectVersion, Versioning
 from emulator.replication.apply import Applier, Target, find_target
 from emulator.replication.counts import Counts
@@ -20,11 +23,13 @@ from emulator.replication.model import (
     Work,
 )
 from emulator.replication.ports import Failure, NewTask, ReplicationTx
-from emulator.replication.rights import Rights, RuleRights
+from emulator.replication.rights import Note, Rights, RuleRights
 from emulator.replication.settings import ReplicationSettings
 from emulator.replication.tasks import TaskEvent, next_state, retry_delay_ms
 from emulator.replication.timing import TimingModel
 from emulator.rng import Rng
+
+_NO_ROLE = frozenset({FailureReason.ROLE_MISSING, FailureReason.ROLE_NOT_ASSUMABLE})
 
 
 class Tools(msgspec.Struct, frozen=True):
@@ -34,6 +39,7 @@ class Tools(msgspec.Struct, frozen=True):
     timing: TimingModel
     rights: Rights
     rng: Rng
+    audit: Audit = msgspec.field(default_factory=Audit)
 
 
 def history_change(version: ObjectVersion, below: ObjectVersion | None) -> Change:
@@ -77,6 +83,7 @@ class RuleBatch:
         self._failures: list[Failure] = []
         self._applier: Applier | None = None
         self._rights: RuleRights | None = None
+        self._note: Note | None = None
         self._source_versioning = Versioning.NEVER
         self._destination_versioning: Versioning | None = None
         target = find_target(tx, rule, tools.settings)
@@ -91,11 +98,13 @@ class RuleBatch:
     def _open(self, target: Target) -> None:
         self._source_versioning = target.source.versioning
         self._destination_versioning = target.destination.versioning
-        rights = self._tools.rights.of_rule(target)
+        rights = self._tools.rights.of_rule(target, self.now_ms)
         if isinstance(rights, Refusal):
             self.refusal = rights
             return
         self._rights = rights
+        if rights.principal is not None:
+            self._note = partial(self._tools.audit.record, self._origin(rights.principal))
         self._applier = Applier(self.tx, target, self.now_ms, self._tools.rng)
 
     @property
@@ -156,7 +165,10 @@ class RuleBatch:
 
     def list_refusal(self) -> Refusal | None:
         """Why the rule may not read history, if it may not."""
-        return self.refusal if self._rights is None else self._rights.list_refusal()
+        if self._rights is None:
+            self._note_nobody_acts()
+            return self.refusal
+        return self._rights.list_refusal(self._note)
 
     def note_refused(self, refusal: Refusal, key: str) -> None:
         """Remember a refused attempt for the log; no key: the reading of history."""
@@ -252,8 +264,9 @@ class RuleBatch:
             assert self.refusal is not None
             self.counts.refused += 1
             self.note_refused(self.refusal, change.key)
+            self._note_nobody_acts()
             return self.refusal
-        refusal = self._rights.refusal(work, change.key)
+        refusal = self._rights.refusal(work, change.key, self._note)
         if refusal is not None:
             self.counts.refused += 1
             self.note_refused(refusal, change.key)
@@ -263,6 +276,21 @@ class RuleBatch:
         else:
             self.counts.skipped += 1
         return None
+
+    def _origin(self, role: Principal) -> Origin:
+        """Who asks for the rights of this rule, for the audit log."""
+        return Origin(self.now_ms, role, f"replication {self.rule.spec.rule_id}")
+
+    def _note_nobody_acts(self) -> None:
+        """Note in the audit log that OSS could not take the rule's role on, if that is why."""
+        refusal = self.refusal
+        if refusal is None or refusal.reason not in _NO_ROLE or not refusal.resource:
+            return
+        role = Principal(
+            kind=PrincipalKind.ROLE, name=self.rule.spec.role_name, arn=refusal.resource
+        )
+        verdict = PlainVerdict(False, refusal.message, refusal.statement or None)
+        self._tools.audit.record(self._origin(role), "sts:AssumeRole", refusal.resource, verdict)
 
     def _store(
         self, change: Change, state: TaskState, due_ms: int, refusal: Refusal | None = None

@@ -4,6 +4,18 @@ from __future__ import annotations
 
 import msgspec
 
+_MOVES = (
+    "applied",
+    "skipped",
+    "refused",
+    "stored",
+    "history",
+    "caught_up",
+    "started",
+    "closed",
+    "paused",
+)
+
 
 class Counts(msgspec.Struct):
     """What a run of the engine did; ready for JSON.
@@ -13,7 +25,8 @@ class Counts(msgspec.Struct):
     wait behind an earlier one. ``history`` historical versions were read (each is counted above
     as well), ``caught_up`` rules have none left to read, ``paused`` readings of it were put off.
     ``started`` and ``closed`` rules changed their state. ``pending`` and ``failed`` are the tasks
-    left when the run ended.
+    left when the run ended. ``workers`` is what the other background workers brought about
+    meanwhile, by their name.
     """
 
     applied: int = 0
@@ -27,18 +40,19 @@ class Counts(msgspec.Struct):
     paused: int = 0
     pending: int = 0
     failed: int = 0
+    workers: dict[str, int] = msgspec.field(default_factory=dict)
 
     def add(self, other: Counts) -> None:
         """Count what ``other`` counted, too."""
-        self.applied += other.applied
-        self.skipped += other.skipped
-        self.refused += other.refused
-        self.stored += other.stored
-        self.history += other.history
-        self.caught_up += other.caught_up
-        self.started += other.started
-        self.closed += other.closed
-        self.paused += other.paused
+        self._change(other, 1)
+
+    def subtract(self, other: Counts) -> None:
+        """Leave out what ``other`` counted."""
+        self._change(other, -1)
+
+    def _change(self, other: Counts, factor: int) -> None:
+        for name in _MOVES:
+            setattr(self, name, getattr(self, name) + factor * getattr(other, name))
 
     @property
     def handled(self) -> int:

@@ -6,10 +6,8 @@ and goes on where the last commit left it.
 
 from __future__ import annotations
 
-import asyncio
-
 from emulator.clock import Clock, VirtualClock
-from emulator.domain.errors import StorageError, StorageFailed
+from emulator.domain.workers import Background, Workers
 from emulator.replication import lifecycle
 from emulator.replication.backfill import read_history
 from emulator.replication.batch import Tools
@@ -21,42 +19,26 @@ from emulator.replication.refusal_log import RefusalLog
 
 # Of one rule in one transaction, however many rules share it: fewer are not worth its reading.
 _SHARE_LEN_MIN = 32
-# Due times that ``settle`` steps through: far beyond any test, and an end for a broken one.
-_ADVANCES_MAX = 100_000
 _STEPS_IN_VAIN_MAX = 100
-_STORAGE_RETRY_MS = 1_000
 
 
-class Engine:
+class Engine(Background):
     """Replicates what the store records. All of it runs on the event loop."""
 
+    name = "replication"
+
     def __init__(self, store: ReplicationStore, clock: Clock, tools: Tools) -> None:
+        super().__init__(clock)
         self._store = store
-        self._clock = clock
         self._tools = tools
-        self._awake = asyncio.Event()
-        self._running = asyncio.Lock()
+        self._total = Counts()
         self._turn = 0
         self._refusals = RefusalLog()
 
-    def wake(self) -> None:
-        """Say that something was committed that may be due: a change, a rule, a policy."""
-        self._awake.set()
-
-    async def run(self) -> None:
-        """Carry out what is due, as it comes to be due, until cancelled."""
-        while True:
-            self._awake.clear()
-            try:
-                async with self._running:
-                    await self._run_due(None)
-                again_ms = self.next_due_ms()
-            except StorageFailed:
-                raise
-            except StorageError:
-                # A full disk, say: nothing is lost, and space may come back.
-                again_ms = self._clock.now_ms() + _STORAGE_RETRY_MS
-            await self._clock.wait(self._awake, again_ms)
+    @property
+    def done(self) -> int:
+        """How many things moved for good since the start."""
+        return self._total.progress
 
     async def run_due(self, limit: int | None = None) -> Counts:
         """Carry out everything that is due now, in transactions of bounded length.
@@ -69,18 +51,26 @@ class Engine:
         return counts
 
     async def settle(self, clock: VirtualClock | None) -> Counts:
-        """Carry out everything that is due; with a virtual clock to move, also what will be.
+        """Settle alone, as if there were no other workers; see ``Workers.settle``."""
+        before = self.total()
+        await Workers([self]).settle(clock)
+        return self.counts_since(before)
 
-        The clock goes from due time to due time until nothing is left but refused work, all of
-        which was tried again in vain at the last step.
-        """
-        # The owner of ``run`` has to wait: what it did in between would not be counted.
-        async with self._running:
-            counts = await self._run_due(None)
-            if clock is not None:
-                await self._run_what_comes(clock, counts)
+    def total(self) -> Counts:
+        """What was done since the start."""
+        total = Counts()
+        total.add(self._total)
+        return total
+
+    def counts_since(self, before: Counts) -> Counts:
+        """What was done since ``total`` answered ``before``, and what is left."""
+        counts = self.total()
+        counts.subtract(before)
         self._count_left(counts)
         return counts
+
+    async def _work(self) -> int:
+        return (await self._run_due(None)).progress
 
     async def _run_due(self, limit: int | None) -> Counts:
         counts = Counts()
@@ -88,6 +78,7 @@ class Engine:
         while (limit is None or counts.handled < limit) and self._is_due():
             done = await self._store.write(self._step)
             self._refusals.say()
+            self._total.add(done)
             counts.add(done)
             # A client can take the work away in between, but not for ever.
             in_vain = 0 if done.handled else in_vain + 1
@@ -100,28 +91,20 @@ class Engine:
         counts.failed = left.get(TaskState.FAILED, 0)
         counts.pending = sum(left.values()) - counts.failed
 
-    async def _run_what_comes(self, clock: VirtualClock, counts: Counts) -> None:
-        for _ in range(_ADVANCES_MAX):
-            now_ms = clock.now_ms()
-            with self._store.read() as view:
-                planned_ms = _next_planned_ms(view, now_ms)
-                refused_ms = _last_refused_ms(view)
-            if planned_ms is not None:
-                clock.set(max(now_ms, planned_ms))
-                counts.add(await self._run_due(None))
-                continue
-            if refused_ms is None:
-                return
-            clock.set(max(now_ms, refused_ms))
-            retried = await self._run_due(None)
-            counts.add(retried)
-            if retried.progress == 0:
-                return
-
     def next_due_ms(self) -> int | None:
         """The earliest instant at which something is due; in the past or now: at once."""
         with self._store.read() as view:
             return _next_due_ms(view, self._clock.now_ms())
+
+    def next_planned_ms(self) -> int | None:
+        """The next due time that is not a mere retry."""
+        with self._store.read() as view:
+            return _next_planned_ms(view, self._clock.now_ms())
+
+    def last_refused_ms(self) -> int | None:
+        """When everything that was refused will have been due once more."""
+        with self._store.read() as view:
+            return _last_refused_ms(view)
 
     def _is_due(self) -> bool:
         now_ms = self._clock.now_ms()

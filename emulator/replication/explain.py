@@ -26,6 +26,7 @@ from emulator.replication.explain_words import (
     verdict,
     waiting_sentences,
 )
+from emulator.replication.locked import is_locked_out
 from emulator.replication.model import (
     Effect,
     Refusal,
@@ -152,6 +153,8 @@ class _RuleReading:
         replica = self._replica()
         if task is None and self._updated_nothing(outcome, replica):
             outcome = Skip(SkipReason.NO_REPLICA)
+        elif task is None and self._is_locked_out(outcome):
+            outcome = Skip(SkipReason.DESTINATION_LOCKED)
         self._settle_rights()
         checks = self._checks()
         missing = tuple(check.refusal for check in checks if check.refusal is not None)
@@ -219,6 +222,14 @@ class _RuleReading:
             return False
         return outcome.effect is Effect.UPDATE_VERSION and self._is_taken(change)
 
+    def _is_locked_out(self, outcome: Decision | None) -> bool:
+        change, destination = self._subject.change, self._destination
+        if change is None or destination is None or not isinstance(outcome, Work):
+            return False
+        return self._is_taken(change) and is_locked_out(
+            self._view, self._rule, destination, outcome.effect, change, self._now_ms
+        )
+
     def _standing(
         self, outcome: Decision | None, task: Task | None, replica: EntryNote | None
     ) -> tuple[Standing, str]:
@@ -282,7 +293,10 @@ class _RuleReading:
     def _settle_rights(self) -> None:
         """Settle the rule's rights, or why nobody acts for it."""
         target = find_target(self._view, self._rule, self._tools.settings)
-        rights = target if isinstance(target, Refusal) else self._tools.rights.of_rule(target)
+        if isinstance(target, Refusal):
+            self._cannot = target
+            return
+        rights = self._tools.rights.of_rule(target, self._now_ms)
         if isinstance(rights, Refusal):
             self._cannot = rights
         else:

@@ -29,6 +29,9 @@ _SKIPS = {
         "write the object again to have it copied."
     ),
     SkipReason.SUPERSEDED: "The destination already holds newer content of this rule.",
+    SkipReason.DESTINATION_LOCKED: (
+        "The object at the destination is retained and may be neither overwritten nor deleted."
+    ),
 }
 
 _STANDINGS = {

@@ -123,6 +123,7 @@ class SkipReason(StrEnum):
     ALREADY_THERE = "already-there"
     NO_REPLICA = "no-replica"  # ACL or tags changed, of a version the destination has no replica of
     SUPERSEDED = "superseded"  # an unversioned destination already holds newer content of the rule
+    DESTINATION_LOCKED = "destination-locked"  # what it would change there is retained
 
 
 class Skip(msgspec.Struct, frozen=True, gc=False):

@@ -18,22 +18,27 @@ deleting                                        ``ReplicateGet``, ``ReplicateDel
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import TypeAlias
 
 import msgspec
 
 from emulator.access.identity import Principal, Role
 from emulator.access.identity_store import IdentityStore
 from emulator.access.policy.cache import PolicyCache
+from emulator.access.policy.conditions import Context
 from emulator.access.policy.evaluate import Outcome
 from emulator.access.policy.faults import PolicyError
 from emulator.access.policy.records import NamedPolicy, PolicyKind
 from emulator.access.replication_rights import (
+    CURRENT_TIME,
     BucketEnd,
     OwnBucketPolicies,
     PreparedRight,
     RightDecision,
     prepare_right,
+    service_context,
 )
 from emulator.access.trust import OSS_SERVICE, may_assume, role_principal, trust_policy
 from emulator.domain.model import Bucket
@@ -48,6 +53,10 @@ DELETE = "oss:ReplicateDelete"
 
 _SESSION = "oss-replication"
 _RULES_KEPT = 1024
+_LAST_MS = 253_402_300_799_999  # the end of the year 9999
+
+# Told of every right that is asked for: its action, the resource, the answer.
+Note: TypeAlias = Callable[[str, str, RightDecision], None]
 
 
 class Right(msgspec.Struct, frozen=True, gc=False):
@@ -59,9 +68,11 @@ class Right(msgspec.Struct, frozen=True, gc=False):
     action: str
     reason: FailureReason
 
-    def refusal(self, resource: str) -> Refusal | None:
+    def refusal(self, resource: str, note: Note | None = None) -> Refusal | None:
         """Why the role may not, if it may not."""
         decision = self.prepared.decide(resource)
+        if note is not None:
+            note(self.action, resource, decision)
         return None if decision.allowed else _refusal(self.reason, decision)
 
 
@@ -77,9 +88,12 @@ class CheckedRight(msgspec.Struct, frozen=True, kw_only=True):
 
 class RuleRights:
     """The rights of one rule, settled but for the object. Without a role everything is allowed:
-    the service then acts with its own rights (OSS PutBucketReplication, SyncRole; documented)."""
+    the service then acts with its own rights (OSS PutBucketReplication, SyncRole; documented).
 
-    __slots__ = ("_copy", "_delete", "_lists", "_marker_by_delete", "_only_delete")
+    ``principal`` is the role as it acts, None for the service itself.
+    """
+
+    __slots__ = ("_copy", "_delete", "_lists", "_marker_by_delete", "_only_delete", "principal")
 
     def __init__(
         self,
@@ -88,7 +102,9 @@ class RuleRights:
         read: tuple[Right, ...] = (),
         put: tuple[Right, ...] = (),
         delete: tuple[Right, ...] = (),
+        principal: Principal | None = None,
     ) -> None:
+        self.principal = principal
         source, destination = read[:1], read[1:]
         self._lists = lists
         self._copy = source + destination + put
@@ -96,18 +112,18 @@ class RuleRights:
         self._delete = destination + delete
         self._only_delete = delete
 
-    def refusal(self, work: Work, key: str) -> Refusal | None:
+    def refusal(self, work: Work, key: str, note: Note | None = None) -> Refusal | None:
         """Why the role may not do this work on a key, if it may not."""
         for right in self._needed(work):
-            decision = right.prepared.decide(right.prefix + key)
-            if not decision.allowed:
-                return _refusal(right.reason, decision)
+            refusal = right.refusal(right.prefix + key, note)
+            if refusal is not None:
+                return refusal
         return None
 
-    def list_refusal(self) -> Refusal | None:
+    def list_refusal(self, note: Note | None = None) -> Refusal | None:
         """Why the role may not read history, if it may not."""
         for right in self._lists:
-            refusal = right.refusal(right.bucket.resource())
+            refusal = right.refusal(right.bucket.resource(), note)
             if refusal is not None:
                 return refusal
         return None
@@ -133,7 +149,8 @@ SERVICE_RIGHTS = RuleRights()
 class Rights:
     """Looks the role of a rule up and settles its rights.
 
-    What was settled is kept as long as the texts it was settled from are the same ones.
+    What was settled is kept as long as the texts it was settled from are the same ones, and the
+    time, where a condition asks for it. Other condition keys see what ``service_context`` gives.
     """
 
     def __init__(
@@ -142,14 +159,14 @@ class Rights:
         self._identities = identities
         self._policies = policies
         self._own_bucket_policies = OwnBucketPolicies(settings.same_account_bucket_policy.value)
-        self._kept: dict[int, tuple[object, RuleRights | Refusal]] = {}
+        self._kept: dict[int, tuple[object, int | None, RuleRights | Refusal]] = {}
 
-    def role_refusal(self, account_uid: str, role_name: str) -> Refusal | None:
+    def role_refusal(self, account_uid: str, role_name: str, now_ms: int) -> Refusal | None:
         """Why OSS cannot take the role on, if it cannot."""
-        role = self._assumable(account_uid, role_name)
+        role = self._assumable(account_uid, role_name, _context(now_ms))
         return role if isinstance(role, Refusal) else None
 
-    def of_rule(self, target: Target) -> RuleRights | Refusal:
+    def of_rule(self, target: Target, now_ms: int) -> RuleRights | Refusal:
         """The rights of a rule's role at its two buckets, or why nobody acts for it."""
         source, destination = target.source, target.destination
         texts = (
@@ -159,10 +176,12 @@ class Rights:
             (destination.name, destination.owner_uid, destination.policy),
         )
         kept = self._kept.get(target.rule.uid)
-        if kept is not None and kept[0] == texts:
-            return kept[1]
+        if kept is not None and kept[0] == texts and kept[1] in (None, now_ms):
+            return kept[2]
+        at_ms: int | None = now_ms
         try:
-            rights = self._settle(target)
+            rights = self._settle(target, _context(now_ms))
+            at_ms = now_ms if self._is_timed(target) else None
         except PolicyError as error:
             rights = Refusal(
                 reason=FailureReason.ROLE_NOT_ASSUMABLE,
@@ -172,10 +191,30 @@ class Rights:
             )
         if len(self._kept) >= _RULES_KEPT:
             self._kept.clear()
-        self._kept[target.rule.uid] = (texts, rights)
+        self._kept[target.rule.uid] = (texts, at_ms, rights)
         return rights
 
-    def _settle(self, target: Target) -> RuleRights | Refusal:
+    def _is_timed(self, target: Target) -> bool:
+        """Whether any policy that decides for a rule asks for the time. Raises PolicyError."""
+        uid, name = target.source.owner_uid, target.rule.spec.role_name
+        role = self._identities.role(uid, name)
+        texts = [(PolicyKind.BUCKET, target.source.policy)]
+        texts.append((PolicyKind.BUCKET, target.destination.policy))
+        if role is not None:
+            texts.append((PolicyKind.TRUST, role.trust_policy))
+            texts += [
+                (PolicyKind.RAM, policy.document)
+                for policy in self._identities.policies_of_role(uid, name)
+            ]
+        return any(
+            condition.key == CURRENT_TIME
+            for kind, text in texts
+            if text
+            for statement in self._policies.get(kind, text).statements
+            for condition in statement.conditions
+        )
+
+    def _settle(self, target: Target, context: Context) -> RuleRights | Refusal:
         source, destination = target.source, target.destination
         if not target.rule.spec.sync_role:
             if source.owner_uid == destination.owner_uid:
@@ -186,7 +225,7 @@ class Rights:
                 "SyncRole.",
                 remedy="Make the rule again with a SyncRole.",
             )
-        role = self._assumable(source.owner_uid, target.rule.spec.role_name)
+        role = self._assumable(source.owner_uid, target.rule.spec.role_name, context)
         if isinstance(role, Refusal):
             return role
         policies = tuple(
@@ -195,26 +234,26 @@ class Rights:
         )
         principal = role_principal(role, policies, _SESSION)
         at_source, at_destination = self._end(source), self._end(destination)
+
+        def right(action: str, end: BucketEnd, reason: FailureReason) -> Right:
+            prepared = prepare_right(principal, action, end, context, self._own_bucket_policies)
+            return Right(prepared, end, f"{end.resource()}/", action, reason)
+
         return RuleRights(
             lists=(
-                self._right(principal, LIST, at_source, FailureReason.SOURCE_LIST_DENIED),
-                self._right(principal, LIST, at_destination, FailureReason.DESTINATION_LIST_DENIED),
+                right(LIST, at_source, FailureReason.SOURCE_LIST_DENIED),
+                right(LIST, at_destination, FailureReason.DESTINATION_LIST_DENIED),
             ),
             read=(
-                self._right(principal, GET, at_source, FailureReason.SOURCE_READ_DENIED),
-                self._right(principal, GET, at_destination, FailureReason.DESTINATION_READ_DENIED),
+                right(GET, at_source, FailureReason.SOURCE_READ_DENIED),
+                right(GET, at_destination, FailureReason.DESTINATION_READ_DENIED),
             ),
-            put=(
-                self._right(principal, PUT, at_destination, FailureReason.DESTINATION_WRITE_DENIED),
-            ),
-            delete=(
-                self._right(
-                    principal, DELETE, at_destination, FailureReason.DESTINATION_DELETE_DENIED
-                ),
-            ),
+            put=(right(PUT, at_destination, FailureReason.DESTINATION_WRITE_DENIED),),
+            delete=(right(DELETE, at_destination, FailureReason.DESTINATION_DELETE_DENIED),),
+            principal=principal,
         )
 
-    def _assumable(self, account_uid: str, role_name: str) -> Role | Refusal:
+    def _assumable(self, account_uid: str, role_name: str, context: Context) -> Role | Refusal:
         role = self._identities.role(account_uid, role_name)
         if role is None:
             return Refusal(
@@ -223,7 +262,7 @@ class Rights:
                 message=f"The account {account_uid} has no role {role_name}.",
                 remedy=f"Create the role {role_name} in the account {account_uid}.",
             )
-        said = may_assume(trust_policy(role, self._policies), OSS_SERVICE)
+        said = may_assume(trust_policy(role, self._policies), OSS_SERVICE, context)
         if said.effect is Outcome.ALLOW:
             return role
         return Refusal(
@@ -246,9 +285,10 @@ class Rights:
             name=bucket.name, owner_uid=bucket.owner_uid, policy=policy, location=bucket.location
         )
 
-    def _right(self, role: Principal, action: str, end: BucketEnd, reason: FailureReason) -> Right:
-        prepared = prepare_right(role, action, end, own_bucket_policies=self._own_bucket_policies)
-        return Right(prepared, end, f"{end.resource()}/", action, reason)
+
+def _context(now_ms: int) -> Context:
+    at = datetime.fromtimestamp(min(max(now_ms, 0), _LAST_MS) / 1000, UTC)
+    return service_context(at.isoformat(timespec="seconds"))
 
 
 def _refusal(reason: FailureReason, decision: RightDecision) -> Refusal:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from emulator.access.policy.cache import PolicyCache
 from emulator.access.policy.faults import PolicyError
@@ -10,16 +12,22 @@ from emulator.access.policy.records import PolicyKind
 from emulator.domain import buckets
 from emulator.domain.errors import InvalidBucketName
 from emulator.domain.model import Acl
+from emulator.kms.keys import check_description, check_tags
+from emulator.kms.names import check_alias
+from emulator.kms.refusals import KeyRefused
 from emulator.replication.regions import known_regions
 from emulator.world.document import (
     AccountSpec,
     BucketSpec,
     KeySpec,
+    KmsKeySpec,
     PolicyText,
     WorldFile,
     policy_document,
 )
 from emulator.world.mistakes import Path, choices
+
+_KEY_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 
 def check_world(file: WorldFile) -> None:
@@ -63,6 +71,11 @@ def _named(accounts: list[AccountSpec]) -> Iterator[tuple[tuple[str, ...], Path]
             yield ("role", uid, role.name.casefold()), (*place, "name")
             for each, session in enumerate(role.sessions):
                 yield ("key id", session.key.id), (*place, "sessions", each, "key", "id")
+        for count, key in enumerate(account.kms_keys):
+            place = (*at, "kms_keys", count)
+            yield ("kms key", key.id), (*place, "id")
+            if key.alias:
+                yield ("alias", uid, key.region, key.alias), (*place, "alias")
         for count, bucket in enumerate(account.buckets):
             yield ("bucket", bucket.name), (*at, "buckets", count, "name")
 
@@ -80,6 +93,8 @@ def _check_account(file: WorldFile, cache: PolicyCache, at: Path, account: Accou
         _check_policy(file, cache, PolicyKind.RAM, policy.document, where)
     for number, role in enumerate(account.roles):
         _check_policy(file, cache, PolicyKind.TRUST, role.trust, (*at, "roles", number, "trust"))
+    for number, key in enumerate(account.kms_keys):
+        _check_kms_key(file, cache, (*at, "kms_keys", number), key)
     for number, bucket in enumerate(account.buckets):
         _check_bucket(file, cache, (*at, "buckets", number), bucket)
 
@@ -93,16 +108,39 @@ def _check_bucket(file: WorldFile, cache: PolicyCache, at: Path, bucket: BucketS
             f"{bucket.name!r} is no bucket name: 3 to 63 of a-z, 0-9 and -, with a letter or "
             "digit at both ends",
         ) from error
-    if bucket.region not in known_regions():
-        raise file.fault(
-            (*at, "region"), f"there is no region {bucket.region!r}; write it as in cn-hangzhou"
-        )
+    _check_region(file, (*at, "region"), bucket.region)
     if bucket.acl is Acl.DEFAULT:
         raise file.fault(
             (*at, "acl"), f"only objects can be 'default'; choose one of {', '.join(choices(Acl))}"
         )
     if bucket.policy:
         _check_policy(file, cache, PolicyKind.BUCKET, bucket.policy, (*at, "policy"))
+
+
+def _check_kms_key(file: WorldFile, cache: PolicyCache, at: Path, key: KmsKeySpec) -> None:
+    if not _KEY_ID.fullmatch(key.id):
+        raise file.fault(
+            (*at, "id"), f"{key.id!r} is no id of a key: 1 to 64 of 0-9, A-Z, a-z and -"
+        )
+    _check_region(file, (*at, "region"), key.region)
+    checks: dict[str, Callable[[], None]] = {
+        "description": partial(check_description, key.description),
+        "tags": partial(check_tags, key.tags),
+    }
+    if key.alias:
+        checks["alias"] = partial(check_alias, key.alias)
+    for field, check in checks.items():
+        try:
+            check()
+        except KeyRefused as refused:
+            raise file.fault((*at, field), refused.message) from refused
+    if key.policy:
+        _check_policy(file, cache, PolicyKind.KEY, key.policy, (*at, "policy"))
+
+
+def _check_region(file: WorldFile, at: Path, region: str) -> None:
+    if region not in known_regions():
+        raise file.fault(at, f"there is no region {region!r}; write it as in cn-hangzhou")
 
 
 def _check_policy(

@@ -6,6 +6,8 @@ import msgspec
 import yaml
 
 from emulator.domain.model import Acl, Redundancy, StorageClass, Versioning
+from emulator.kms.model import KeySpec as KeySpecName
+from emulator.kms.model import KeyState
 from emulator.world.mistakes import Path, line_of, mistake_of, shown
 
 PolicyText = dict[str, object] | str  # a policy document as YAML, or as JSON text
@@ -81,6 +83,19 @@ class BucketSpec(_Part, frozen=True):
     policy: PolicyText = ""
 
 
+class KmsKeySpec(_Part, frozen=True):
+    """A key of the key service. Its material is made when it is applied for the first time."""
+
+    id: str
+    region: str
+    alias: str = ""
+    description: str = ""
+    spec: KeySpecName = KeySpecName.AES_256
+    state: KeyState = KeyState.ENABLED
+    policy: PolicyText = ""
+    tags: dict[str, str] = {}
+
+
 class AccountSpec(_Part, frozen=True):
     """An Alibaba Cloud account with what belongs to it."""
 
@@ -91,6 +106,7 @@ class AccountSpec(_Part, frozen=True):
     policies: list[PolicySpec] = []
     roles: list[RoleSpec] = []
     buckets: list[BucketSpec] = []
+    kms_keys: list[KmsKeySpec] = []
 
 
 class World(_Part, frozen=True):

@@ -30,6 +30,8 @@ from emulator.domain import buckets
 from emulator.domain.buckets import BucketRequest
 from emulator.domain.errors import OssError, VersioningLocked
 from emulator.domain.model import Bucket, Versioning
+from emulator.kms.ports import KeyTx
+from emulator.kms.vault import Vault
 from emulator.replication.ports import ReplicationTx
 from emulator.replication.rules import check_versioning_unlocked
 from emulator.world.check import check_world
@@ -39,14 +41,15 @@ from emulator.world.document import (
     WorldFile,
     policy_document,
 )
-from emulator.world.mistakes import Path
+from emulator.world.keys import put_kms_keys
+from emulator.world.mistakes import Path, WorldFault
 
 T = TypeVar("T")
 
 _BUCKETS_MAX = 1_000_000  # a world may describe more buckets than an account may create
 
 
-class WorldTx(ReplicationTx, Protocol):
+class WorldTx(ReplicationTx, KeyTx, Protocol):
     """A transaction that can also remember which parts of a world it has applied."""
 
     @property
@@ -78,22 +81,18 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     unchanged: tuple[str, ...]
 
 
-class _Fault(Exception):
-    """Something of a part that cannot be applied; ``path`` leads to it inside the part."""
+async def load_world(
+    store: WorldStore, file: WorldFile, now_ms: int, vault: Vault | None = None
+) -> Loaded:
+    """Apply a world, all of it or nothing. Raises WorldError naming line and field.
 
-    def __init__(self, path: Path, problem: str) -> None:
-        self.path = path
-        self.problem = problem
-        super().__init__(problem)
-
-
-async def load_world(store: WorldStore, file: WorldFile, now_ms: int) -> Loaded:
-    """Apply a world, all of it or nothing. Raises WorldError naming line and field."""
+    ``vault`` seals the material of its keys; a world that has none needs no vault.
+    """
     check_world(file)
-    return await store.write(lambda tx: _apply(tx, file, now_ms))
+    return await store.write(lambda tx: _apply(tx, file, now_ms, vault))
 
 
-def _apply(tx: WorldTx, file: WorldFile, now_ms: int) -> Loaded:
+def _apply(tx: WorldTx, file: WorldFile, now_ms: int, vault: Vault | None) -> Loaded:
     applied: list[str] = []
     unchanged: list[str] = []
 
@@ -104,7 +103,7 @@ def _apply(tx: WorldTx, file: WorldFile, now_ms: int) -> Loaded:
             return
         try:
             act()
-        except _Fault as fault:
+        except WorldFault as fault:
             raise file.fault((*at, *fault.path), fault.problem) from fault
         except OssError as error:
             raise file.fault(at, f"{error.code}: {error.message}") from error
@@ -116,7 +115,7 @@ def _apply(tx: WorldTx, file: WorldFile, now_ms: int) -> Loaded:
     for number, account in enumerate(file.world.accounts):
         at: Path = ("accounts", number)
         identities = msgspec.structs.replace(account, buckets=[])
-        put_account = partial(_put_account, tx, account, now_ms)
+        put_account = partial(_put_account, tx, account, now_ms, vault)
         once(f"account {account.uid}", at, identities, put_account)
         for position, bucket in enumerate(account.buckets):
             put = partial(_put_bucket, tx, account.uid, bucket, now_ms)
@@ -125,7 +124,7 @@ def _apply(tx: WorldTx, file: WorldFile, now_ms: int) -> Loaded:
     return Loaded(applied=tuple(applied), unchanged=tuple(unchanged))
 
 
-def _put_account(tx: WorldTx, account: AccountSpec, now_ms: int) -> None:
+def _put_account(tx: WorldTx, account: AccountSpec, now_ms: int, vault: Vault | None) -> None:
     uid = account.uid
     tx.identities.put_account(Account(uid=uid, display_name=account.name))
     for policy in account.policies:
@@ -135,30 +134,43 @@ def _put_account(tx: WorldTx, account: AccountSpec, now_ms: int) -> None:
                 name=policy.name,
                 type=PolicyType.CUSTOM,
                 document=policy_document(policy.document),
+                created_ms=now_ms,
+                updated_ms=now_ms,
             )
         )
     for number, key in enumerate(account.keys):
-        _put_key(
-            tx, AccessKey(access_key_id=key.id, secret=key.secret, account_uid=uid), "keys", number
-        )
+        own = AccessKey(access_key_id=key.id, secret=key.secret, account_uid=uid, created_ms=now_ms)
+        _put_key(tx, own, "keys", number)
     for number, user in enumerate(account.users):
         refs = _refs(tx, account, user.policies, ("users", number))
         tx.identities.put_user(
-            User(account_uid=uid, name=user.name, user_id=user.uid, policies=refs)
+            User(
+                account_uid=uid,
+                name=user.name,
+                user_id=user.uid,
+                policies=refs,
+                created_ms=now_ms,
+                updated_ms=now_ms,
+            )
         )
         for position, key in enumerate(user.keys):
             owned = AccessKey(
-                access_key_id=key.id, secret=key.secret, account_uid=uid, user_name=user.name
+                access_key_id=key.id,
+                secret=key.secret,
+                account_uid=uid,
+                user_name=user.name,
+                created_ms=now_ms,
             )
             _put_key(tx, owned, "users", number, "keys", position)
     _put_roles(tx, account, now_ms)
+    put_kms_keys(tx, vault, account, now_ms)
 
 
 def _put_key(tx: WorldTx, key: AccessKey, *at: str | int) -> None:
     """Write a key, unless the data folder knows it as somebody else's."""
     existing = tx.identities.access_key(key.access_key_id)
     if existing is not None and existing.account_uid != key.account_uid:
-        raise _Fault(
+        raise WorldFault(
             (*at, "id"),
             f"the key {key.access_key_id} belongs to account {existing.account_uid} already; "
             "rename it, or give another --data folder",
@@ -179,6 +191,8 @@ def _put_roles(tx: WorldTx, account: AccountSpec, now_ms: int) -> None:
                 role_id=role_id,
                 trust_policy=policy_document(role.trust),
                 policies=_refs(tx, account, role.policies, ("roles", number)),
+                created_ms=now_ms,
+                updated_ms=now_ms,
             )
         )
         for session in role.sessions:
@@ -199,7 +213,7 @@ def _refs(tx: WorldTx, account: AccountSpec, names: list[str], at: Path) -> tupl
     refs = tuple(policy_ref(name) for name in names)
     for number, ref in enumerate(refs):
         if tx.identities.policy(account.uid, ref) is None:
-            raise _Fault(
+            raise WorldFault(
                 (*at, "policies", number),
                 f"there is neither a system policy nor one of account {account.uid} named "
                 f"{ref.name!r}",
@@ -226,10 +240,10 @@ def _put_bucket(tx: WorldTx, owner_uid: str, spec: BucketSpec, now_ms: int) -> N
 
 
 def _check_existing(bucket: Bucket, owner_uid: str, spec: BucketSpec) -> None:
-    """Raise _Fault where a bucket of this data folder can never become what is described."""
+    """Raise WorldFault where a bucket of this data folder can never become what is described."""
     advice = "rename it, or give another --data folder"
     if bucket.owner_uid != owner_uid:
-        raise _Fault(
+        raise WorldFault(
             ("name",),
             f"the bucket {bucket.name} belongs to account {bucket.owner_uid} already; {advice}",
         )
@@ -239,7 +253,7 @@ def _check_existing(bucket: Bucket, owner_uid: str, spec: BucketSpec) -> None:
         ("redundancy", bucket.redundancy.value, spec.redundancy.value),
     ):
         if there != wanted:
-            raise _Fault(
+            raise WorldFault(
                 (field,),
                 f"the bucket {bucket.name} exists with {there}, which cannot become {wanted}; "
                 f"{advice}",
@@ -250,12 +264,12 @@ def _set_versioning(tx: WorldTx, bucket: Bucket, wanted: Versioning) -> None:
     if wanted is bucket.versioning:
         return
     if wanted is Versioning.NEVER:
-        raise _Fault(
+        raise WorldFault(
             ("versioning",),
             f"versioning of {bucket.name} was switched on and can only be suspended",
         )
     try:
         check_versioning_unlocked(bucket, tx.rules_of(bucket.id), tx.rules_to(bucket.name))
     except VersioningLocked as error:
-        raise _Fault(("versioning",), error.message) from error
+        raise WorldFault(("versioning",), error.message) from error
     buckets.set_versioning(tx, bucket, wanted)

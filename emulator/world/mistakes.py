@@ -20,6 +20,15 @@ _UNKNOWN = re.compile(r"Object contains unknown field `(?P<field>.*)`", re.DOTAL
 _NO_CHOICES = ("", Acl.DEFAULT.value)
 
 
+class WorldFault(Exception):
+    """Something of a part that cannot be applied; ``path`` leads to it inside the part."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        self.path = path
+        self.problem = problem
+        super().__init__(problem)
+
+
 class Mistake(msgspec.Struct, frozen=True):
     """One thing that is wrong: where, and what. ``is_name``: the field's name is wrong itself."""
 

@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from tests.support.hostile import HOST, Attacker, Line, check_refused, signed_raw
+from tests.support.hostile_table import answers
 from tests.support.process import EmulatorProcess
 from tests.support.wire import Call
 
@@ -140,6 +141,7 @@ def test_the_control_api_does_not_wait_for_ever_either(attacker: Attacker) -> No
         assert time.monotonic() - started < 0.5 + SLACK_S
 
 
+@answers("D10")
 @pytest.mark.usefixtures("unchanged")
 def test_an_endless_body_ends_at_the_limit(attacker: Attacker) -> None:
     coding = [("transfer-encoding", "chunked")]
@@ -188,6 +190,7 @@ def test_a_client_that_reads_slowly_gets_everything(attacker: Attacker) -> None:
     attacker.ok(Call("DELETE", "public", "big"))
 
 
+@answers("A18")
 def test_a_client_that_leaves_lets_go_of_the_file(
     attacker: Attacker, server: EmulatorProcess, data_folder: Path
 ) -> None:

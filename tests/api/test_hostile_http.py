@@ -17,6 +17,7 @@ from tests.support.hostile import (
     check_refused,
     signed_raw,
 )
+from tests.support.hostile_table import answers
 from tests.support.wire import Call
 
 GET = b"GET / HTTP/1.1\r\n" + HOST
@@ -113,6 +114,7 @@ def test_a_broken_chunked_body_stores_nothing(attacker: Attacker, name: str, bod
     assert reply.status == 400
 
 
+@answers("A5")
 @pytest.mark.parametrize("coding", ["chunked", "Chunked", "CHUNKED"])
 def test_a_chunked_body_is_stored_whatever_the_case_of_its_coding(
     attacker: Attacker, coding: str
@@ -127,6 +129,7 @@ def test_a_chunked_body_is_stored_whatever_the_case_of_its_coding(
     attacker.ok(Call("DELETE", "public", "chunked"))
 
 
+@answers("A7")
 def test_a_body_of_many_one_byte_chunks_takes_bounded_time(attacker: Attacker) -> None:
     coded = [("transfer-encoding", "chunked")]
     head = signed_raw("PUT", "/public/tiny", bucket="public", key="tiny", unsigned=coded,
@@ -143,6 +146,7 @@ def test_a_body_of_many_one_byte_chunks_takes_bounded_time(attacker: Attacker) -
     attacker.ok(Call("DELETE", "public", "tiny"))
 
 
+@answers("A4", "D10")
 @pytest.mark.usefixtures("unchanged")
 @pytest.mark.parametrize("length", [2**62, 2**63, 5 * 2**30 + 1])
 @pytest.mark.parametrize("method", ["PUT", "GET", "POST", "DELETE"])
@@ -176,6 +180,7 @@ SMUGGLERS = [
 ]
 
 
+@answers("A9")
 @pytest.mark.usefixtures("unchanged")
 @pytest.mark.parametrize("first", SMUGGLERS)
 def test_a_request_glued_behind_a_refused_one_is_never_executed(
@@ -208,6 +213,7 @@ HOSTS = [
 ]
 
 
+@answers("A12")
 @pytest.mark.usefixtures("unchanged")
 @pytest.mark.parametrize(("host", "path", "status", "code"), HOSTS, ids=[row[0] for row in HOSTS])
 def test_a_host_names_its_bucket_or_none_and_never_another(
@@ -224,6 +230,7 @@ def test_a_host_names_its_bucket_or_none_and_never_another(
         assert reply.body == b"0123456789"
 
 
+@answers("A13")
 @pytest.mark.parametrize(
     ("target", "status"),
     [
@@ -243,6 +250,7 @@ def test_an_absolute_target_is_read_by_the_host_alone(
     assert reply.status == status
 
 
+@answers("A14")
 def test_a_thousand_pipelined_requests_are_answered_in_order(attacker: Attacker) -> None:
     with attacker.line() as line:
         line.send(
@@ -258,12 +266,14 @@ def test_a_thousand_pipelined_requests_are_answered_in_order(attacker: Attacker)
             assert reply.body == b"for all"[i % 7 : i % 7 + 1]
 
 
+@answers("A15")
 @pytest.mark.usefixtures("unchanged")
 def test_another_expectation_is_refused(attacker: Attacker) -> None:
     head = signed_raw("PUT", "/src-bucket/x", key="x", unsigned=[("expect", "200-maybe")], length=3)
     check_plain(attacker.raw(head + b"abc", "PUT"), 417)
 
 
+@answers("A15")
 @pytest.mark.usefixtures("unchanged")
 def test_a_refusal_comes_before_the_body_is_asked_for(attacker: Attacker) -> None:
     expecting = [("expect", "100-continue")]
@@ -295,6 +305,7 @@ def test_the_body_is_asked_for_when_nothing_speaks_against_it(attacker: Attacker
 DOUBLED = ["authorization", "x-oss-date", "x-oss-content-sha256", "x-oss-object-acl", "content-md5"]
 
 
+@answers("A16")
 @pytest.mark.usefixtures("unchanged")
 @pytest.mark.parametrize("name", [*DOUBLED, "date", "x-oss-meta-a"])
 def test_a_header_that_decides_may_not_come_twice(attacker: Attacker, name: str) -> None:
@@ -306,6 +317,7 @@ def test_a_header_that_decides_may_not_come_twice(attacker: Attacker, name: str)
     check_refused(attacker.raw(head, "PUT"), 400, "InvalidArgument")
 
 
+@answers("A18")
 def test_a_client_that_resets_anywhere_leaves_nothing_behind(attacker: Attacker) -> None:
     request = signed_raw("PUT", "/src-bucket/r", key="r", length=40) + b"x" * 40
     process = psutil.Process(attacker.server.pid)

@@ -8,6 +8,7 @@ from urllib.parse import quote, unquote
 import pytest
 
 from tests.support.hostile import Attacker, Reply, check_clean, check_refused, signed_raw
+from tests.support.hostile_table import answers
 from tests.support.wire import Call
 
 BIG = b"b" * 70_000  # larger than what the metadata store keeps itself
@@ -105,11 +106,12 @@ def test_what_is_no_key_is_refused(
 
 
 BUCKETS = [
-    *("..", ".", "A", "Abc", "a_b", "-ab", "ab-", "ab", "a" * 64, "a.b", "192.168.0.1"),
+    *("..", ".", "A", "Abc", "a_b", "-ab", "ab-", "ab", "a" * 64, "a.b", "192.168.0.1", "xn--"),
     *("%61bc", "a%2Fb", "%00abc", "a%20b", "ä", "<x>"),
 ]
 
 
+@answers("B7")
 @pytest.mark.usefixtures("unchanged")
 @pytest.mark.parametrize("bucket", BUCKETS)
 @pytest.mark.parametrize(("method", "query"), [("PUT", ""), ("DELETE", ""), ("PUT", "?acl")])
@@ -133,7 +135,8 @@ SUB_RESOURCES = [
     ("GET", "?acl&policy", 400, "InvalidArgument"),
     ("PUT", "?acl=x", 400, "MissingArgument"),
     ("PUT", "?vip", 400, "NotImplemented"),
-    ("PUT", "?lifecycle", 400, "NotImplemented"),
+    ("PUT", "?lifecycle", 400, "MalformedXML"),
+    ("GET", "?asyncFetch", 400, "NotImplemented"),
     ("PUT", "?policy&comp=nothing", 400, "InvalidArgument"),
     ("DELETE", "?inventoryId=1", 400, "InvalidArgument"),
     ("DELETE", "?versioning", 405, "MethodNotAllowed"),
@@ -151,6 +154,7 @@ SUB_RESOURCES = [
 ]
 
 
+@answers("B8")
 @pytest.mark.usefixtures("unchanged")
 @pytest.mark.parametrize(("method", "query", "status", "code"), SUB_RESOURCES)
 @pytest.mark.parametrize("bucket", ["src-bucket", "new-bucket"])
@@ -171,6 +175,7 @@ def test_a_sub_resource_is_the_one_it_says_or_none(
     assert (reply.status, reply.code) == (status, code), reply.raw
 
 
+@answers("B8")
 @pytest.mark.usefixtures("unchanged")
 @pytest.mark.parametrize("name", ["vip", "udf", "lifecycle", "unknown-sub-resource", "acl"])
 def test_a_sub_resource_never_creates_a_bucket(attacker: Attacker, name: str) -> None:
@@ -188,6 +193,7 @@ OVERRIDES = [
 ]
 
 
+@answers("B9")
 @pytest.mark.usefixtures("unchanged")
 @pytest.mark.parametrize(("name", "value", "status"), OVERRIDES)
 def test_a_header_override_cannot_split_the_answer(
@@ -201,6 +207,7 @@ def test_a_header_override_cannot_split_the_answer(
         assert reply.code == "InvalidArgument"
 
 
+@answers("B9")
 @pytest.mark.usefixtures("unchanged")
 def test_header_overrides_are_for_signed_requests(attacker: Attacker) -> None:
     query = (("response-content-type", "text/html"),)
@@ -224,6 +231,7 @@ NUMBERS = [
 ]
 
 
+@answers("B10", "E4")
 @pytest.mark.usefixtures("unchanged")
 @pytest.mark.parametrize("text", NUMBERS)
 @pytest.mark.parametrize("other", [(), (("list-type", "2"),), (("versions", None),)])
@@ -252,6 +260,7 @@ LISTINGS: list[tuple[tuple[tuple[str, str | None], ...], int]] = [
 ]
 
 
+@answers("B10")
 @pytest.mark.usefixtures("unchanged")
 @pytest.mark.parametrize(("query", "status"), LISTINGS)
 def test_listings_take_any_text_and_refuse_what_is_too_long(

@@ -15,6 +15,7 @@ import oss2
 import pytest
 from oss2.models import BatchDeleteObjectVersion, BatchDeleteObjectVersionList
 
+from tests.support.covers import covers
 from tests.support.lab import (
     HANGZHOU,
     Lab,
@@ -369,6 +370,7 @@ def differences(lab: Lab, row: Row, action: str, when: When) -> list[str]:
     return found
 
 
+@covers("PutBucketReplication", "PutObject", "DeleteObject", "ListObjectVersions")
 @pytest.mark.parametrize("case", CASES, ids=name_of)
 def test_row_of_the_deletion_table(lab: Lab, case: Case) -> None:
     assert differences(lab, *case) == []

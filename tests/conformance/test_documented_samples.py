@@ -17,6 +17,7 @@ import pytest
 from oss2.models import ReplicationRule
 
 from tests.support.clients import bucket_of, v2_client_of
+from tests.support.covers import covers
 from tests.support.lab import (
     DELETE,
     GET,
@@ -104,6 +105,16 @@ def lab(sample: Sample) -> Iterator[Lab]:
     made.clear()
 
 
+@covers(
+    "PutObject",
+    "PutBucketReplication",
+    "DeleteObject",
+    "DeleteBucketReplication",
+    "GetBucketReplication",
+    "GetBucketReplicationLocation",
+    "GetObject",
+    "GetBucketReplicationProgress",
+)
 def test_sample_from_rule_to_its_deletion(sample: Sample) -> None:
     source, destination = sample.world_buckets()
     setup = sample.setup
@@ -165,6 +176,17 @@ def test_sample_from_rule_to_its_deletion(sample: Sample) -> None:
     assert content(destination, "docs/a.txt") == b"overwritten"
 
 
+@covers(
+    "PutObject",
+    "PutObjectAcl",
+    "PutObjectTagging",
+    "DeleteObjectTagging",
+    "CopyObject",
+    "GetObject",
+    "GetObjectAcl",
+    "GetObjectTagging",
+    "HeadObject",
+)
 def test_metadata_acl_and_tags_changed_later(sample: Sample, lab: Lab) -> None:
     source, destination = new_pair(sample, lab, versioned=False)
     put_rich(source, "k", b"x")
@@ -203,6 +225,7 @@ def new_pair(sample: Sample, lab: Lab, *, versioned: bool) -> tuple[oss2.Bucket,
     return source, destination
 
 
+@covers("PutObject", "GetObject", "HeadObject", "DeleteMultipleObjects", "GetBucketReplication")
 def test_new_buckets_of_the_regions(sample: Sample, lab: Lab) -> None:
     source, destination = new_pair(sample, lab, versioned=False)
     assert source.get_bucket_replication().rule_list[0].sync_role_name == "AliyunOssDrsRole"
@@ -227,6 +250,7 @@ def test_new_buckets_of_the_regions(sample: Sample, lab: Lab) -> None:
     assert content(destination, "k") is None
 
 
+@covers("ListObjectVersions", "DeleteObject", "PutObject", "GetObject")
 def test_versioned_buckets(sample: Sample, lab: Lab) -> None:
     source, destination = new_pair(sample, lab, versioned=True)
     first = put_rich(source, "k", b"first").versionid
@@ -261,6 +285,15 @@ def test_versioned_buckets(sample: Sample, lab: Lab) -> None:
     assert content(destination, "k") == b"third"
 
 
+@covers(
+    "PutBucketReplication",
+    "PutObject",
+    "GetObject",
+    "GetBucketReplication",
+    "DeleteObject",
+    "DeleteBucketReplication",
+    "GetBucketReplicationProgress",
+)
 def test_second_client(sample: Sample, lab: Lab) -> None:
     setup = sample.setup
     source = v2_client_of(sample.server)

@@ -13,6 +13,7 @@ from typing import Any
 import oss2
 import pytest
 
+from tests.support.covers import covers
 from tests.support.lab import (
     DELETE,
     GET,
@@ -156,6 +157,14 @@ def rights_in_words(setup: Setup, case: Case) -> tuple[str, ...]:
     return (case.action, f"policy of the role {setup.role}")
 
 
+@covers(
+    "PutBucketReplication",
+    "PutObject",
+    "DeleteObject",
+    "GetObject",
+    "ListObjectVersions",
+    "GetBucketReplication",
+)
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_one_missing_right(lab: Lab, case: Case) -> None:
     setup = Setup(lab, cross_account=case.cross_account, versioned=case.versioned)
@@ -188,6 +197,7 @@ def test_one_missing_right(lab: Lab, case: Case) -> None:
     assert [rule.rule_id for rule in setup.source.get_bucket_replication().rule_list] == [rule_id]
 
 
+@covers("PutBucketReplication", "ListObjectVersions", "PutObject")
 def test_each_version_is_explained(lab: Lab) -> None:
     setup = Setup(lab, cross_account=True, versioned=True)
     setup.grant(but=("destination", PUT))
@@ -210,6 +220,7 @@ def test_each_version_is_explained(lab: Lab) -> None:
     assert stack(setup.destination, KEY) == stack(setup.source, KEY)
 
 
+@covers("PutBucketReplication", "PutObject")
 @SETUPS
 def test_trust_withdrawn_and_given_back(lab: Lab, cross_account: bool) -> None:
     setup = Setup(lab, cross_account=cross_account)
@@ -235,6 +246,7 @@ def test_trust_withdrawn_and_given_back(lab: Lab, cross_account: bool) -> None:
     check_well(setup.note())
 
 
+@covers("PutBucketReplication", "PutObject")
 @SETUPS
 def test_denied_by_the_role_itself(lab: Lab, cross_account: bool) -> None:
     setup = Setup(lab, cross_account=cross_account)
@@ -274,6 +286,7 @@ WRONG_POLICIES: dict[str, tuple[Callable[[Setup], str] | None, str]] = {
 }
 
 
+@covers("PutBucketReplication", "PutObject")
 @pytest.mark.parametrize(("document", "remedy"), WRONG_POLICIES.values(), ids=WRONG_POLICIES)
 def test_bucket_policy_that_does_not_name_the_role(
     lab: Lab, document: Callable[[Setup], str] | None, remedy: str
@@ -300,6 +313,7 @@ def test_bucket_policy_that_does_not_name_the_role(
     check_well(setup.note())
 
 
+@covers("PutBucketReplication", "PutObject", "DeleteBucketPolicy", "GetObject")
 def test_bucket_policy_taken_away_and_given_back(lab: Lab) -> None:
     setup = Setup(lab, cross_account=True)
     setup.grant()
@@ -316,6 +330,7 @@ def test_bucket_policy_taken_away_and_given_back(lab: Lab) -> None:
     assert setup.is_there()
 
 
+@covers("PutBucketReplication", "PutObject", "PutBucketPolicy", "GetObject")
 def test_full_access_of_the_role_is_the_source_half_only(lab: Lab) -> None:
     source, destination = lab.pair(account="b", region=SHANGHAI)
     lab.add_rule(source, destination)  # the role with AliyunOSSFullAccess

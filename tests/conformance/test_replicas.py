@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.covers import covers
 from tests.support.lab import (
     HANGZHOU,
     Lab,
@@ -21,6 +22,7 @@ pytestmark = pytest.mark.conformance
 KEY = "dir/a b+c%20ä.txt"
 
 
+@covers("PutBucketReplication", "PutObject", "GetObject")
 def test_r27_replica_equals_its_source(lab: Lab) -> None:
     source, destination = lab.pair()
     lab.add_rule(source, destination, action_list=["ALL"])
@@ -46,6 +48,7 @@ def test_r27_replica_equals_its_source(lab: Lab) -> None:
     assert replica["applied_ms"] >= replica["modified_ms"] + 5000
 
 
+@covers("PutBucketReplication", "PutObject", "GetObject")
 def test_r27_overwritten_object_is_overwritten_with_all_it_carries(lab: Lab) -> None:
     source, destination = lab.replicate()
     put_rich(source, KEY, b"body")
@@ -57,6 +60,7 @@ def test_r27_overwritten_object_is_overwritten_with_all_it_carries(lab: Lab) -> 
     assert (seen["body"], seen["acl"], seen["tags"]) == (b"plain now", "default", {})
 
 
+@covers("PutBucketReplication", "PutObject", "ListObjectVersions", "GetObject")
 @pytest.mark.parametrize("settled", [True, False], ids=["one-by-one", "both-at-once"])
 def test_r28_versions_keep_ids_and_order(lab: Lab, settled: bool) -> None:
     source, destination = lab.replicate(versioned=True)
@@ -71,6 +75,7 @@ def test_r28_versions_keep_ids_and_order(lab: Lab, settled: bool) -> None:
         assert face(destination, "k", version_id) == face(source, "k", version_id)
 
 
+@covers("PutBucketReplication", "PutObject", "ListObjectsV2")
 def test_r29_only_keys_that_start_with_a_prefix_are_copied(lab: Lab) -> None:
     source, destination = lab.replicate(prefix_list=["Tax/", "Pay/2026"])
     for key in ("Tax/doc1", "Legal/doc3", "tax/doc1", "My/Tax/doc1", "Tax", "Pay/2026-1"):
@@ -81,6 +86,7 @@ def test_r29_only_keys_that_start_with_a_prefix_are_copied(lab: Lab) -> None:
     assert (note["standing"], note["skip_reason"]) == ("skipped", "outside-prefixes")
 
 
+@covers("PutBucketReplication", "PutObject", "ListObjectsV2")
 @pytest.mark.parametrize(
     ("filter_type", "copied"),
     [("AND", ["both", "more"]), ("OR", ["both", "first", "more"])],
@@ -104,6 +110,7 @@ def test_r30_tag_filter(lab: Lab, filter_type: str, copied: list[str]) -> None:
     assert (note["standing"], note["skip_reason"]) == ("skipped", "tags-do-not-match")
 
 
+@covers("PutBucketReplication", "PutObject", "DeleteObject", "GetObject", "ListObjectVersions")
 @pytest.mark.parametrize("action", ["PUT", "ALL"])
 def test_r32_delete_marker_is_copied_and_old_version_stays_readable(lab: Lab, action: str) -> None:
     source, destination = lab.replicate(versioned=True, actions=[action])
@@ -119,6 +126,7 @@ def test_r32_delete_marker_is_copied_and_old_version_stays_readable(lab: Lab, ac
         assert content(bucket, "k", old) == b"old"
 
 
+@covers("PutBucketReplication", "DeleteObject", "PutObject", "GetObject", "ListObjectVersions")
 @pytest.mark.parametrize(
     ("row", "action", "kept"), [("r33", "PUT", True), ("r34", "ALL", False)], ids=["r33", "r34"]
 )
@@ -135,6 +143,7 @@ def test_r33_r34_deleting_one_version(lab: Lab, row: str, action: str, kept: boo
     assert content(destination, "k", first) == (b"one" if kept else None)
 
 
+@covers("PutBucketReplication", "PutObject", "DeleteObject", "GetObject")
 @pytest.mark.parametrize(("action", "left"), [("PUT", b"x"), ("ALL", None)])
 def test_r35_plain_delete_without_versions(lab: Lab, action: str, left: bytes | None) -> None:
     source, destination = lab.replicate(actions=[action])
@@ -146,6 +155,7 @@ def test_r35_plain_delete_without_versions(lab: Lab, action: str, left: bytes | 
     assert content(destination, "k") == left
 
 
+@covers("PutBucketReplication", "DeleteObject", "PutObject", "GetObject", "ListObjectVersions")
 @pytest.mark.parametrize(("action", "visible"), [("PUT", False), ("ALL", True)])
 def test_r37_removing_the_delete_marker(lab: Lab, action: str, visible: bool) -> None:
     source, destination = lab.replicate(versioned=True, actions=[action])
@@ -160,6 +170,7 @@ def test_r37_removing_the_delete_marker(lab: Lab, action: str, visible: bool) ->
     assert [entry.version_id for entry in stack(destination, "k")] == left
 
 
+@covers("PutBucketReplication", "PutObject", "CopyObject", "HeadObject", "GetObjectAcl")
 @pytest.mark.parametrize(
     ("acl", "copied"), [("public-read", False), ("private", True)], ids=["class", "class-and-acl"]
 )
@@ -181,6 +192,7 @@ def test_r41_copy_onto_itself_that_changes_only_the_class(lab: Lab, acl: str, co
     assert note["tasks"] == []
 
 
+@covers("PutObject", "PutBucketReplication", "ListObjectsV2", "GetObject", "GetBucketReplication")
 def test_r43_history_is_copied_over_what_has_the_same_name(lab: Lab) -> None:
     source, destination = lab.pair()
     for key in ("old1", "old2", "old3"):
@@ -196,6 +208,7 @@ def test_r43_history_is_copied_over_what_has_the_same_name(lab: Lab) -> None:
     assert content(destination, "native") == b"nothing to do with it"
 
 
+@covers("DeleteObject", "PutBucketReplication", "PutObject", "ListObjectVersions")
 def test_r43_historical_versions_keep_their_order(lab: Lab) -> None:
     source, destination = lab.pair(versioned=True)
     for body in (b"1", b"2", b"3"):
@@ -210,6 +223,14 @@ def test_r43_historical_versions_keep_their_order(lab: Lab) -> None:
     assert stack(destination, "only-a-marker") == stack(source, "only-a-marker")
 
 
+@covers(
+    "PutObject",
+    "PutBucketReplication",
+    "ListObjectsV2",
+    "GetObject",
+    "GetBucketReplicationProgress",
+    "GetBucketReplication",
+)
 def test_r44_history_disabled_copies_only_what_comes_after_the_rule(lab: Lab) -> None:
     source, destination = lab.pair()
     source.put_object("old", b"before the rule")
@@ -228,6 +249,14 @@ def test_r44_history_disabled_copies_only_what_comes_after_the_rule(lab: Lab) ->
     assert "before the rule" in note["message"]
 
 
+@covers(
+    "PutBucketReplication",
+    "PutObject",
+    "DeleteObject",
+    "ListObjectsV2",
+    "GetObject",
+    "GetBucketReplication",
+)
 def test_r44_second_rule_does_not_replay_what_the_first_one_copied(lab: Lab) -> None:
     source, first = lab.replicate()
     source.put_object("old", b"before the second rule")
@@ -244,6 +273,7 @@ def test_r44_second_rule_does_not_replay_what_the_first_one_copied(lab: Lab) -> 
     assert content(second, "gone") == b"of its own"
 
 
+@covers("PutBucketReplication", "PutObject", "ListObjectsV2")
 def test_r45_replicas_are_not_copied_on(lab: Lab) -> None:
     first, second = lab.pair()
     third = lab.create("third")
@@ -259,6 +289,7 @@ def test_r45_replicas_are_not_copied_on(lab: Lab) -> None:
     assert (note["standing"], note["skip_reason"]) == ("skipped", "is-replica")
 
 
+@covers("PutBucketReplication", "PutObject", "ListObjectsV2", "GetBucketReplication")
 def test_r45_history_leaves_replicas_out_too(lab: Lab) -> None:
     first, second = lab.replicate()
     first.put_object("from-first", b"1")
@@ -270,6 +301,7 @@ def test_r45_history_leaves_replicas_out_too(lab: Lab) -> None:
     assert keys_of(third) == ["from-second"]
 
 
+@covers("PutBucketReplication", "PutObject", "DeleteObject", "ListObjectVersions")
 @pytest.mark.parametrize("historical", [False, True], ids=["new", "history"])
 def test_r45_delete_markers_are_not_copied_on(lab: Lab, historical: bool) -> None:
     first, second = lab.replicate(versioned=True)
@@ -290,6 +322,7 @@ def test_r45_delete_markers_are_not_copied_on(lab: Lab, historical: bool) -> Non
     assert stack(third, "own-marker") == stack(second, "own-marker")
 
 
+@covers("PutBucketReplication", "PutObject", "GetObject", "ListObjectVersions")
 @pytest.mark.parametrize("versioned", [False, True], ids=["U/U", "V/V"])
 def test_r46_ring_stops(lab: Lab, versioned: bool) -> None:
     first, second = lab.pair(versioned=versioned)
@@ -305,6 +338,7 @@ def test_r46_ring_stops(lab: Lab, versioned: bool) -> None:
     assert (again["applied"], again["refused"]) == (0, 0)
 
 
+@covers("PutBucketReplication", "PutObject", "DeleteObject", "GetObject")
 def test_r46_deletion_of_a_replica_goes_back_round_the_ring(lab: Lab) -> None:
     first, second = lab.pair()
     lab.add_rule(first, second)
@@ -317,6 +351,7 @@ def test_r46_deletion_of_a_replica_goes_back_round_the_ring(lab: Lab) -> None:
     assert content(second, "k") is None
 
 
+@covers("ListObjectsV2", "PutBucketReplication", "PutObject", "HeadObject")
 @pytest.mark.parametrize("historical", [False, True], ids=["new", "history"])
 def test_r47_cold_archive_is_never_copied(lab: Lab, historical: bool) -> None:
     source, destination = lab.pair()

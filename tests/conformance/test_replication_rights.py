@@ -8,6 +8,7 @@ from datetime import datetime
 import oss2
 import pytest
 
+from tests.support.covers import covers
 from tests.support.lab import (
     DELETE,
     GET,
@@ -90,6 +91,7 @@ def test_r54_older_reading_of_bucket_policies_can_be_set() -> None:
         lab.clear()
 
 
+@covers("PutBucketPolicy", "PutObject")
 @pytest.mark.parametrize("lower", [True, False], ids=["lower-case", "as-written"])
 def test_r55_bucket_policy_names_the_role_in_lower_case(lab: Lab, lower: bool) -> None:
     role = fresh("AliyunOssDrsRole")
@@ -100,6 +102,7 @@ def test_r55_bucket_policy_names_the_role_in_lower_case(lab: Lab, lower: bool) -
     assert arrived(lab, destination) is lower
 
 
+@covers("PutObject", "PutBucketPolicy", "GetBucketReplication")
 def test_r56_bucket_policy_given_later_is_enough(lab: Lab) -> None:
     role = fresh("Role")
     source, destination = across_accounts(lab, role)
@@ -113,6 +116,7 @@ def test_r56_bucket_policy_given_later_is_enough(lab: Lab) -> None:
     assert [rule.rule_id for rule in again] == [rules[0].rule_id]
 
 
+@covers("PutBucketReplication", "PutObject", "DeleteObject")
 @pytest.mark.parametrize("versioned", [False, True], ids=["U/U", "V/V"])
 def test_r57_copies_without_deletions_need_no_right_to_delete(lab: Lab, versioned: bool) -> None:
     source, destination = lab.pair(versioned=versioned)
@@ -125,6 +129,9 @@ def test_r57_copies_without_deletions_need_no_right_to_delete(lab: Lab, versione
         assert not arrived(lab, destination)
 
 
+@covers(
+    "PutBucketReplication", "PutObject", "DeleteObject", "GetObject", "GetBucketReplicationProgress"
+)
 def test_r58_deletion_without_the_right_waits_and_holds_the_watermark(lab: Lab) -> None:
     source, destination = lab.pair()
     role = lab.role([allow([LIST, GET], source), allow([LIST, GET, PUT], destination)])
@@ -147,6 +154,7 @@ def test_r58_deletion_without_the_right_waits_and_holds_the_watermark(lab: Lab) 
     assert datetime.fromisoformat(progress.new_object_progress) <= deleted_at
 
 
+@covers("PutBucketReplication")
 def test_r59_role_that_does_not_trust_oss(lab: Lab) -> None:
     source, destination = lab.pair()
     role = lab.role([allow(["oss:*"], "*")], trust=TRUSTS_ANOTHER)

@@ -13,6 +13,7 @@ import oss2
 import pytest
 
 from tests.support.clients import v2_client_of
+from tests.support.covers import covers
 from tests.support.lab import (
     BEIJING,
     GET,
@@ -53,6 +54,7 @@ def statuses(bucket: oss2.Bucket) -> dict[str, str]:
     return {rule.rule_id: rule.status for rule in bucket.get_bucket_replication().rule_list}
 
 
+@covers("GetBucketReplication")
 def test_r1_bucket_without_rules(lab: Lab) -> None:
     error = refused(lab.create("plain").get_bucket_replication)
     assert (error.status, error.code) == (404, "NoSuchReplicationConfiguration")
@@ -72,6 +74,13 @@ CALLS: dict[str, Callable[[oss2.Bucket], object]] = {
 }
 
 
+@covers(
+    "PutBucketReplication",
+    "GetBucketReplication",
+    "GetBucketReplicationProgress",
+    "GetBucketReplicationLocation",
+    "DeleteBucketReplication",
+)
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_r2_missing_source_bucket(lab: Lab, call: Callable[[oss2.Bucket], object]) -> None:
     bucket = lab.client(fresh("missing"))
@@ -80,6 +89,7 @@ def test_r2_missing_source_bucket(lab: Lab, call: Callable[[oss2.Bucket], object
     assert error.message == "The specified bucket does not exist."
 
 
+@covers("PutBucketReplication", "GetBucketReplication")
 def test_r3_rule_without_id_gets_one(lab: Lab) -> None:
     source, destination = lab.pair()
     rule_id = lab.add_rule(source, destination)
@@ -87,6 +97,7 @@ def test_r3_rule_without_id_gets_one(lab: Lab) -> None:
     assert list(statuses(source)) == [rule_id]
 
 
+@covers("PutBucketReplication", "GetBucketReplication", "GetBucketReplicationProgress")
 @pytest.mark.parametrize("rule_id", ["~!@#$%^&*()<>:;\"',./?", "规则 1", "x" * 255])
 def test_r4_id_of_any_printable_characters(lab: Lab, rule_id: str) -> None:
     source, destination = lab.pair()
@@ -95,6 +106,7 @@ def test_r4_id_of_any_printable_characters(lab: Lab, rule_id: str) -> None:
     assert source.get_bucket_replication_progress(rule_id).progress.rule_id == rule_id
 
 
+@covers("PutBucketReplication", "GetBucketReplication")
 def test_r5_defaults_of_a_new_rule(lab: Lab) -> None:
     source, destination = lab.pair()
     lab.add_xml(source, rule_xml(destination, HANGZHOU, "<ID>r</ID>"))
@@ -110,6 +122,7 @@ def test_r5_defaults_of_a_new_rule(lab: Lab) -> None:
         assert f"<{tag}" not in text
 
 
+@covers("PutBucketReplication", "DeleteBucketReplication", "GetBucketReplicationProgress")
 @pytest.mark.parametrize("status", ["starting", "closing"])
 def test_r6_no_progress_before_and_after_doing(lab: Lab, status: str) -> None:
     source, destination = lab.pair()
@@ -122,6 +135,7 @@ def test_r6_no_progress_before_and_after_doing(lab: Lab, status: str) -> None:
     assert "<Progress>" not in text
 
 
+@covers("PutBucketReplication", "GetBucketReplicationProgress", "GetBucketReplication")
 def test_r7_progress_without_history_shows_only_new_objects(lab: Lab) -> None:
     source, destination = lab.pair()
     rule_id = lab.add_rule(source, destination, is_enable_historical_object_replication=False)
@@ -135,6 +149,7 @@ def test_r7_progress_without_history_shows_only_new_objects(lab: Lab) -> None:
     assert timedelta(0) <= now - datetime.fromisoformat(found[1]) < timedelta(seconds=1)
 
 
+@covers("PutBucketReplication", "PutObject", "GetBucketReplicationProgress")
 @pytest.mark.parametrize(("copied", "ratio"), [(0, 0.0), (1, 0.25), (3, 0.75), (4, 1.0)])
 def test_r8_progress_with_history_is_the_share_that_is_done(
     lab: Lab, copied: int, ratio: float
@@ -156,6 +171,7 @@ def test_r8_progress_with_history_is_the_share_that_is_done(
     assert progress.new_object_progress is not None
 
 
+@covers("PutBucketReplication", "GetBucketReplicationProgress")
 @pytest.mark.parametrize("rule_id", [None, ""], ids=["absent", "empty"])
 def test_r9_progress_of_all_rules(lab: Lab, rule_id: str | None) -> None:
     source, first = lab.pair()
@@ -166,6 +182,7 @@ def test_r9_progress_of_all_rules(lab: Lab, rule_id: str | None) -> None:
     assert sorted(re.findall(r"<ID>(.*?)</ID>", text)) == sorted(made)
 
 
+@covers("GetBucketReplicationProgress", "PutBucketReplication")
 def test_r9_progress_of_all_rules_with_the_second_client(lab: Lab) -> None:
     source, first = lab.pair()
     second = lab.create("target", region=BEIJING)
@@ -176,6 +193,7 @@ def test_r9_progress_of_all_rules_with_the_second_client(lab: Lab) -> None:
     assert sorted(rule.id for rule in answer.replication_progress.rules) == sorted(made)
 
 
+@covers("PutBucketReplication", "GetBucketReplicationProgress")
 @pytest.mark.parametrize("has_rules", [False, True])
 def test_r10_progress_of_an_unknown_rule(lab: Lab, has_rules: bool) -> None:
     source, destination = lab.pair()
@@ -186,6 +204,7 @@ def test_r10_progress_of_an_unknown_rule(lab: Lab, has_rules: bool) -> None:
     assert error.message == "The BucketReplicationRule you specified does not exist"
 
 
+@covers("PutBucketReplication", "GetBucketReplication")
 def test_r11_second_rule_for_the_same_pair(lab: Lab) -> None:
     source, destination = lab.pair()
     rule_id = lab.add_rule(source, destination, rule_id="one", prefix_list=["a/"])
@@ -196,6 +215,7 @@ def test_r11_second_rule_for_the_same_pair(lab: Lab) -> None:
     assert list(statuses(source)) == [rule_id]
 
 
+@covers("PutBucketReplication")
 @pytest.mark.parametrize(
     ("inner", "status", "code"),
     [
@@ -212,6 +232,7 @@ def test_r12_exactly_one_rule_in_a_request(lab: Lab, inner: str, status: int, co
     assert (error.status, error.code) == (status, code)
 
 
+@covers("PutBucketReplication")
 def test_r13_destination_that_is_the_source_or_missing(lab: Lab) -> None:
     source = lab.create("source")
     for name in (source.bucket_name, fresh("missing")):
@@ -219,6 +240,7 @@ def test_r13_destination_that_is_the_source_or_missing(lab: Lab) -> None:
         assert (error.status, error.code) == (400, "InvalidTargetBucket"), name
 
 
+@covers("PutBucketReplication")
 @pytest.mark.parametrize("region", [SHANGHAI, "cn-zhengzhou"])
 def test_r14_destination_is_not_where_the_rule_says(lab: Lab, region: str) -> None:
     source, destination = lab.pair(region=BEIJING)
@@ -228,6 +250,7 @@ def test_r14_destination_is_not_where_the_rule_says(lab: Lab, region: str) -> No
     assert error.message.startswith(beginning)
 
 
+@covers("PutBucketReplication", "GetBucketReplication")
 def test_r15_ten_prefixes_and_no_more(lab: Lab) -> None:
     source, destination = lab.pair()
     prefixes = [f"p{number:02}/" for number in range(11)]
@@ -238,6 +261,7 @@ def test_r15_ten_prefixes_and_no_more(lab: Lab) -> None:
 
 
 # Row, element, the EC of its refusal (OSS error codes; documented).
+@covers("PutBucketReplication", "GetBucketReplication")
 @pytest.mark.parametrize(
     ("inner", "ec"),
     [
@@ -262,6 +286,7 @@ def test_r16_r17_r18_refused_elements(lab: Lab, inner: str, ec: str) -> None:
     assert refused(source.get_bucket_replication).code == "NoSuchReplicationConfiguration"
 
 
+@covers("PutBucketReplication", "GetBucketReplication")
 @pytest.mark.parametrize("actions", [["PUT"], ["PUT", "DELETE"], ["PUT", "DELETE", "ABORT"]])
 def test_r17_accepted_actions_are_echoed(lab: Lab, actions: list[str]) -> None:
     source, destination = lab.pair()
@@ -270,6 +295,7 @@ def test_r17_accepted_actions_are_echoed(lab: Lab, actions: list[str]) -> None:
 
 
 # The states of source and destination, and the row that says such a rule is refused.
+@covers("PutBucketVersioning", "PutBucketReplication")
 @pytest.mark.parametrize(
     ("source_state", "destination_state"),
     [
@@ -293,6 +319,13 @@ def test_r19_r20_versioning_states_that_do_not_go_together(
     assert (error.status, error.code, error.ec) == (400, "InvalidBucketStatus", "0031-00000053")
 
 
+@covers(
+    "PutBucketReplication",
+    "DeleteBucketReplication",
+    "PutBucketVersioning",
+    "GetBucketReplication",
+    "GetBucketVersioning",
+)
 @pytest.mark.parametrize("role", ["source", "destination"])
 @pytest.mark.parametrize(
     ("versioned", "status"), [(False, "Enabled"), (True, "Suspended")], ids=["enable", "suspend"]
@@ -315,6 +348,7 @@ def test_r21_versioning_is_locked_until_the_rule_is_gone(
     assert bucket.get_bucket_versioning().status == status
 
 
+@covers("PutBucketReplication", "GetBucketReplication", "DeleteBucketReplication")
 def test_r22_deletion_goes_through_closing(lab: Lab) -> None:
     source, destination = lab.pair()
     rule_id = lab.add_rule(source, destination)
@@ -331,10 +365,12 @@ def test_r22_deletion_goes_through_closing(lab: Lab) -> None:
     lab.add_rule(source, destination)
 
 
+@covers("DeleteBucketReplication")
 def test_r23_deletion_where_there_are_no_rules(lab: Lab) -> None:
     assert lab.create("plain").delete_bucket_replication(UNRELATED_ID).status == 200
 
 
+@covers("PutBucketReplication", "GetBucketReplication", "DeleteBucketReplication")
 def test_r23_deletion_of_an_unknown_rule_beside_others(lab: Lab) -> None:
     source, destination = lab.pair()
     rule_id = lab.add_rule(source, destination)
@@ -343,6 +379,7 @@ def test_r23_deletion_of_an_unknown_rule_beside_others(lab: Lab) -> None:
     assert statuses(source) == {rule_id: "starting"}
 
 
+@covers("PutBucketReplication", "GetBucketReplication", "DeleteBucketReplication")
 @pytest.mark.parametrize("body", ["<ID></ID>", ""], ids=["empty", "missing"])
 def test_r24_deletion_without_an_id(lab: Lab, body: str) -> None:
     source, destination = lab.pair()
@@ -354,6 +391,7 @@ def test_r24_deletion_without_an_id(lab: Lab, body: str) -> None:
     assert statuses(source) == {rule_id: "starting"}
 
 
+@covers("PutBucketReplication", "PutObject", "DeleteBucketReplication", "GetBucketReplication")
 def test_r25_closing_rule_copies_nothing_new(lab: Lab) -> None:
     source, destination = lab.replicate()
     source.put_object("before", b"x")
@@ -365,6 +403,7 @@ def test_r25_closing_rule_copies_nothing_new(lab: Lab) -> None:
     assert not destination.object_exists("after")
 
 
+@covers("PutBucketReplication", "PutObject", "DeleteBucketReplication", "ListObjectsV2")
 def test_r25_other_rules_of_the_bucket_go_on(lab: Lab) -> None:
     source, first = lab.pair()
     second = lab.create("target")
@@ -379,6 +418,7 @@ def test_r25_other_rules_of_the_bucket_go_on(lab: Lab) -> None:
     assert keys_of(second) == ["after", "before"]
 
 
+@covers("PutBucketReplication", "GetBucketReplication")
 @pytest.mark.parametrize(
     ("side", "code"),
     [("source", "TooManyOutgoingReplication"), ("destination", "TooManyIncomingReplication")],
@@ -397,6 +437,7 @@ def test_r26_a_bucket_is_part_of_100_rules_at_most(lab: Lab, side: str, code: st
     assert (error.status, error.code) == (400, code)
 
 
+@covers("PutBucketReplication")
 @pytest.mark.parametrize("action", ["", "<Action>ALL</Action>", "<Action>PUT,DELETE</Action>"])
 def test_r31_tag_filter_and_deletions_exclude_each_other(lab: Lab, action: str) -> None:
     source, destination = lab.pair()
@@ -410,6 +451,7 @@ def kms_fields(status: str) -> dict[str, Any]:
     return {"sse_kms_encrypted_objects_status": status, "replica_kms_keyid": "a-key"}
 
 
+@covers("PutBucketReplication", "GetBucketReplication")
 def test_r51_kms_fields_without_a_role_are_dropped(lab: Lab) -> None:
     source, destination = lab.pair()
     lab.add_rule(source, destination, sync_role_name=None, **kms_fields("Enabled"))
@@ -418,6 +460,7 @@ def test_r51_kms_fields_without_a_role_are_dropped(lab: Lab) -> None:
     assert "EncryptionConfiguration" not in text
 
 
+@covers("PutBucketReplication", "GetBucketReplication")
 @pytest.mark.parametrize(("status", "key"), [("Disabled", None), ("Enabled", "a-key")])
 def test_r52_the_key_is_kept_only_while_kms_objects_are_copied(
     lab: Lab, status: str, key: str | None
@@ -430,6 +473,7 @@ def test_r52_the_key_is_kept_only_while_kms_objects_are_copied(
     assert rule.sync_role_name == "AliyunOSSRole"
 
 
+@covers("PutBucketReplication")
 def test_pairs_of_accounts_need_a_role(lab: Lab) -> None:
     source = lab.create("source")
     destination = lab.create("target", account="b")

@@ -7,11 +7,13 @@ import time
 import pytest
 
 from tests.support.clients import bucket_of
+from tests.support.covers import covers
 from tests.support.process import EmulatorProcess
 
 pytestmark = pytest.mark.conformance
 
 
+@covers("PutObject")
 def test_idle_connections_do_not_hold_up_the_end() -> None:
     with EmulatorProcess() as server:
         bucket = bucket_of(server, "src-bucket")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import oss2
 import pytest
 
+from tests.support.covers import covers
 from tests.support.lab import Lab
 
 pytestmark = pytest.mark.conformance
@@ -32,6 +33,7 @@ def pages(bucket: oss2.Bucket, delimiter: str, keys_max: int) -> list[str]:
     raise AssertionError(f"the pages do not end: {found}")
 
 
+@covers("ListObjectVersions", "PutObject")
 @pytest.mark.parametrize("delimiter", ["", "/"], ids=["flat", "grouped"])
 @pytest.mark.parametrize("versioned", [False, True], ids=["U", "V"])
 @pytest.mark.parametrize("keys_max", [1, 2, 3])

@@ -8,12 +8,30 @@ from pathlib import Path
 import pytest
 
 from emulator.config import Durability
-from emulator.storage.sqlite import blobs, buckets, identity, versions
+from emulator.storage.sqlite import (
+    access_times,
+    blobs,
+    buckets,
+    identity,
+    lifecycle,
+    settings,
+    stats,
+    uploads,
+    versions,
+)
 from emulator.storage.sqlite.connections import connect, migrate
 
-MODULES = (blobs, buckets, identity, versions)
-# Read all accounts; sort the few policies of one user.
-EXEMPT = {"_ACCOUNTS", "_ATTACHED", "_SELECT"}
+MODULES = (
+    access_times, blobs, buckets, identity, lifecycle, settings, stats, uploads, versions,
+)  # fmt: skip
+# Read all accounts; sort the few policies of one user; begin other statements.
+EXEMPT = {"_ACCOUNTS", "_ATTACHED", "_SELECT", "_SELECT_UPLOAD", "_SELECT_PART"}
+# A row a bucket with rules, read once a day.
+EXEMPT |= {"_OPEN_SCAN"}
+# Count everything, for checks only.
+EXEMPT |= {"_KEPT", *(name for name in vars(stats) if name.startswith("_COUNT_"))}
+# What a statement is handed, or has found by an index before.
+HANDED_OVER = ("SCAN json_each", "SCAN (subquery")
 
 
 def statements() -> Iterator[tuple[str, str]]:
@@ -38,7 +56,8 @@ def plan(statement: str) -> list[str]:
 @pytest.mark.parametrize(("name", "statement"), list(statements()))
 def test_statements_seek_and_do_not_sort(name: str, statement: str) -> None:
     for step in plan(statement):
-        assert not step.startswith("SCAN"), f"{name}: {step}"
+        is_scan = step.startswith("SCAN") and not step.startswith(HANDED_OVER)
+        assert not is_scan, f"{name}: {step}"
         assert "TEMP B-TREE" not in step, f"{name}: {step}"
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from emulator.storage.sqlite.stats import kept, recount
 from tests.fault.ledger import PLAIN, PUT_PREFIX, VERSIONED, Fault, FaultKind, Ledger, Writer
 from tests.fault.reading import REPLICAS, Checker
 from tests.support.process import KEY_A, KEY_B, SECRET_A, SECRET_B, UID_A, UID_B, EmulatorProcess
@@ -260,7 +261,11 @@ def folder_faults(data: Path) -> list[Fault]:
             uses.update(blob_id for blob_id, _, _ in json.loads(extents))
         rows = database.execute("SELECT id, refs, home, file FROM blobs").fetchall()
         inline = {row[0] for row in database.execute("SELECT blob_id FROM blob_data")}
+        figures, there_is = kept(database), recount(database)
     faults = [] if verdict == "ok" else [Fault(FaultKind.FILE, "meta.db", verdict)]
+    if figures != there_is:
+        off = sorted(set(figures.items()) ^ set(there_is.items()))[:5]
+        faults.append(Fault(FaultKind.FILE, "meta.db", f"figures kept and counted: {off}"))
     counted = {blob_id: refs for blob_id, refs, _, _ in rows}
     if counted != dict(uses):
         wrong = {key: (counted.get(key), uses.get(key)) for key in {*counted, *uses}}

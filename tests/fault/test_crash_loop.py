@@ -155,6 +155,13 @@ def test_wrong_counts_of_blob_uses_are_reported(clean: CrashLoop) -> None:
         assert [fault.kind for fault in files_now(clean)] == kinds
 
 
+def test_wrong_figures_of_a_bucket_are_reported(clean: CrashLoop) -> None:
+    for step, kinds in ((1, [FaultKind.FILE]), (-1, [])):
+        with closing(sqlite3.connect(clean.data / "meta.db")) as database, database:
+            database.execute("UPDATE bucket_stats SET entries = entries + ?", (step,))
+        assert [fault.kind for fault in files_now(clean)] == kinds
+
+
 # --- the model itself -------------------------------------------------------------------------
 
 

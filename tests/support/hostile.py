@@ -5,11 +5,13 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
 from emulator.protocol.signing import Credentials, Scheme, Signer, SigningRequest
 from tests.support.process import KEY_A, KEY_B, SECRET_A, SECRET_B, EmulatorProcess
+from tests.support.state import State, StoredState
 from tests.support.wire import Call, signed_head
 
 HOST = b"Host: 127.0.0.1\r\n"
@@ -117,8 +119,16 @@ class Attacker:
     def __init__(self, server: EmulatorProcess) -> None:
         self.server = server
         self._line: Line | None = None
+        self._state: StoredState | None = None
 
     def close(self) -> None:
+        """Give back what is kept."""
+        self.hang_up()
+        if self._state is not None:
+            self._state.close()
+            self._state = None
+
+    def hang_up(self) -> None:
         """Close the connection that is kept."""
         if self._line is not None:
             self._line.socket.close()
@@ -144,7 +154,7 @@ class Attacker:
             reply = line.reply(call.method)
             if reply is not None and reply.header("connection") != "close":
                 return reply
-            self.close()
+            self.hang_up()
             if reply is not None:
                 return reply
             assert not fresh, f"no answer to {data[:300]!r}"
@@ -156,27 +166,13 @@ class Attacker:
         assert 200 <= reply.status < 300, f"{call[:4]}: {reply.raw!r}"
         return reply
 
-    def everything(self) -> dict[str, bytes]:
-        """All that the server holds, as its own listings show it."""
-        found: dict[str, bytes] = {}
-        for account in KEYS:
-            listing = self.ok(Call("GET", ""), account)
-            found[f"{account} buckets"] = listing.body
-            names = [each.text or "" for each in listing.document.iterfind("Buckets/Bucket/Name")]
-            for name in names:
-                for query in _LISTINGS:
-                    reply = self.call(Call("GET", name, query=query), account)
-                    shown = reply.body if reply.status == 200 else reply.code.encode()
-                    found[f"{account} {name} {query[0][0]}"] = shown
-        return found
-
-
-_LISTINGS: tuple[tuple[tuple[str, str | None], ...], ...] = (
-    (("versions", None), ("max-keys", "1000"), ("encoding-type", "url")),
-    (("bucketInfo", None),),
-    (("policy", None),),
-    (("replication", None),),
-)
+    def everything(self) -> State:
+        """All that the server holds: its tables as digests, and its files."""
+        if self._state is None:
+            command = self.server.command
+            folder = Path(command[command.index("--data") + 1])
+            self._state = StoredState(folder, lambda: self.server.settle(advance=False))
+        return self._state.read()
 
 
 def head_of(call: Call, account: str) -> bytes:

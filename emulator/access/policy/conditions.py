@@ -23,6 +23,15 @@ from emulator.access.policy.match import PatternSet, compile_patterns
 
 Context = Mapping[str, tuple[str, ...]]
 
+
+class ContextReader(Protocol):
+    """A context that is only asked, key by key; every ``Context`` is one."""
+
+    def get(self, key: str, default: tuple[str, ...], /) -> tuple[str, ...]:
+        """The values of a key, ``default`` where it is absent."""
+        ...
+
+
 EMPTY_CONTEXT: Context = {}
 
 
@@ -140,7 +149,7 @@ class Condition(msgspec.Struct, frozen=True, gc=False):
     negated: bool
     test: Comparison
 
-    def holds(self, context: Context) -> bool:
+    def holds(self, context: ContextReader) -> bool:
         """Whether the request's context satisfies this condition."""
         for value in context.get(self.key, ()):
             if self.test.accepts(value):

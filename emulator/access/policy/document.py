@@ -18,7 +18,12 @@ from emulator.access.policy.match import (
     compile_patterns,
     compile_resources,
 )
-from emulator.access.policy.principals import bucket_principals, trust_principals
+from emulator.access.policy.principals import (
+    bucket_principals,
+    key_principals,
+    trust_principals,
+)
+from emulator.access.policy.public import grants_public
 from emulator.access.policy.reading import (
     Number,
     read_json,
@@ -36,6 +41,10 @@ _CHARACTERS_MAX = {
     PolicyKind.TRUST: 6144,  # inferred from the former
     PolicyKind.SESSION: 2048,  # STS AssumeRole, Policy; documented
 }
+_BYTES_MAX = {
+    PolicyKind.BUCKET: BUCKET_POLICY_BYTES_MAX,
+    PolicyKind.KEY: 32_768,  # KMS SetKeyPolicy, Policy; documented
+}
 
 _COMMON = frozenset({"Sid", "Effect", "Action", "NotAction", "Condition"})
 _ELEMENTS = {
@@ -43,6 +52,8 @@ _ELEMENTS = {
     PolicyKind.SESSION: _COMMON | {"Resource", "NotResource"},
     PolicyKind.BUCKET: _COMMON | {"Resource", "Principal"},
     PolicyKind.TRUST: _COMMON | {"Principal"},
+    # KMS SetKeyPolicy names no negations; documented
+    PolicyKind.KEY: frozenset({"Sid", "Effect", "Action", "Resource", "Principal", "Condition"}),
 }
 
 _ACTION = re.compile(r"\*|[A-Za-z0-9*?_.-]+:[A-Za-z0-9*?_.:/-]+")
@@ -77,6 +88,7 @@ def parse_policy(
         statements=statements,
         denies=tuple(one for one in statements if one.effect is Effect.DENY),
         allows=tuple(one for one in statements if one.effect is Effect.ALLOW),
+        public=any(grants_public(one) for one in statements),
     )
 
 
@@ -86,8 +98,8 @@ def _sized(document: str | bytes, kind: PolicyKind) -> str:
         text = raw.decode()
     except UnicodeError:
         refuse("the policy is not UTF-8 text")
-    if kind is PolicyKind.BUCKET:
-        size, size_max, unit = len(raw), BUCKET_POLICY_BYTES_MAX, "bytes"
+    if kind in _BYTES_MAX:
+        size, size_max, unit = len(raw), _BYTES_MAX[kind], "bytes"
     else:
         size, size_max, unit = len(text), _CHARACTERS_MAX[kind], "characters"
     if size > size_max:
@@ -155,6 +167,8 @@ def _resources(fields: dict[str, object], path: str, kind: PolicyKind) -> tuple[
             refuse(f"{text!r} is not a resource", path)
         if not text:
             refuse("the resource is empty", path)
+        if kind is PolicyKind.KEY and text != "*":
+            refuse("the resource of a key policy is '*', which means the key", path)
     return compile_resources(texts), negated
 
 
@@ -164,12 +178,14 @@ def _principals(
     if kind in (PolicyKind.RAM, PolicyKind.SESSION):
         return None
     if "Principal" not in fields:
-        if required or kind is PolicyKind.TRUST:
+        if required or kind in (PolicyKind.TRUST, PolicyKind.KEY):
             refuse("Principal is missing", path)
         return _NOBODY
     path = f"{path}.Principal"
     if kind is PolicyKind.TRUST:
         return trust_principals(fields["Principal"], path)
+    if kind is PolicyKind.KEY:
+        return key_principals(fields["Principal"], path)
     principals = bucket_principals(fields["Principal"], path)
     for entry in principals.entries:
         _check_wildcards(entry, path, kind)

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from emulator.access.policy.conditions import EMPTY_CONTEXT, Context
+from emulator.access.policy.conditions import EMPTY_CONTEXT, ContextReader
 from emulator.access.policy.match import split_resource
+from emulator.access.policy.public import grants_public
 from emulator.access.policy.records import (
     NO_ONE,
     Caller,
@@ -41,13 +42,13 @@ class Evaluation(msgspec.Struct, frozen=True, gc=False):
 class PolicyRequest(msgspec.Struct, frozen=True, gc=False):
     """What is asked of policies.
 
-    ``owner`` says that the caller is the bucket owner; ``public_blocked`` that grants to everyone
-    count for nothing (OSS Block Public Access; documented).
+    ``owner`` says that the caller is the bucket owner; ``public_blocked`` that grants to the
+    public count for nothing (OSS Block Public Access; documented).
     """
 
     action: str
     resource: str
-    context: Context = EMPTY_CONTEXT
+    context: ContextReader = EMPTY_CONTEXT
     caller: Caller = NO_ONE
     owner: bool = False
     public_blocked: bool = False
@@ -76,7 +77,7 @@ def principal_matches(statement: Statement, request: PolicyRequest) -> bool:
     principals = statement.principals
     if principals is None:
         return True
-    if request.public_blocked and statement.public:
+    if request.public_blocked and grants_public(statement):
         return False
     return principals.reach(
         request.caller, owner=request.owner, conditional=bool(statement.conditions)

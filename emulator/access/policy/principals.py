@@ -15,6 +15,7 @@ _UID = re.compile(r"[0-9A-Za-z]{1,64}")
 _ROLE = re.compile(r"arn:sts::[0-9*?]+:[A-Za-z*?-]+/[A-Za-z0-9.*?_-]+/[A-Za-z0-9.@*?_-]+")
 _RAM = re.compile(r"acs:ram::[0-9]+:(?:root|user/[A-Za-z0-9._-]+|role/[A-Za-z0-9.-]+)")
 _FEDERATED = re.compile(r"acs:ram::[0-9]+:(?:saml-provider|oidc-provider)/[A-Za-z0-9._-]+")
+_KEY_USER = re.compile(r"acs:ram::[0-9]+:(?:\*|root|user/[A-Za-z0-9._-]+|role/[A-Za-z0-9.-]+)")
 _SERVICE = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+")
 
 _TRUST_TYPES = {"RAM": _RAM, "Service": _SERVICE, "Federated": _FEDERATED}
@@ -59,6 +60,21 @@ def trust_principals(value: object, path: str) -> Principals:
         services=frozenset(found.get("Service", ())),
         entries=tuple(entry for listed in found.values() for entry in listed),
     )
+
+
+def key_principals(value: object, path: str) -> Principals:
+    """Read ``{"RAM": [...]}``: accounts (``acs:ram::{uid}:*``), users and roles.
+
+    Raises PolicyError (KMS SetKeyPolicy, Principal; documented).
+    """
+    fields = read_object(value, path)
+    if fields.keys() != {"RAM"}:
+        refuse("RAM and nothing else is expected", path)
+    entries = read_texts(fields["RAM"], f"{path}.RAM")
+    for entry in entries:
+        if not _KEY_USER.fullmatch(entry):
+            refuse(f"{entry!r} is not a RAM principal", f"{path}.RAM")
+    return Principals(names=frozenset(map(ram_name, entries)), entries=entries)
 
 
 def ram_name(arn: str) -> str:

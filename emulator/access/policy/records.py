@@ -17,6 +17,7 @@ class PolicyKind(enum.Enum):
     SESSION = "session policy"
     BUCKET = "bucket policy"
     TRUST = "trust policy"
+    KEY = "key policy"
 
 
 class Effect(enum.Enum):
@@ -80,24 +81,18 @@ class Statement(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     principals: Principals | None
     conditions: tuple[Condition, ...]
 
-    @property
-    def public(self) -> bool:
-        """Whether this grants to everyone under no condition."""
-        return (
-            self.effect is Effect.ALLOW
-            and not self.conditions
-            and self.principals is not None
-            and self.principals.everyone
-        )
-
 
 class Policy(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """A parsed document; ``denies`` and ``allows`` are its statements by effect, in order."""
+    """A parsed document; ``denies`` and ``allows`` are its statements by effect, in order.
+
+    ``public`` says that a statement grants to the public, see ``policy.public``.
+    """
 
     kind: PolicyKind
     statements: tuple[Statement, ...]
     denies: tuple[Statement, ...]
     allows: tuple[Statement, ...]
+    public: bool
 
 
 class NamedPolicy(msgspec.Struct, frozen=True, gc=False):

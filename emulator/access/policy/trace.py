@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from emulator.access.policy.conditions import Condition, Context
+from emulator.access.policy.conditions import Condition, ContextReader
 from emulator.access.policy.evaluate import PolicyRequest, principal_matches
 from emulator.access.policy.match import split_resource
 from emulator.access.policy.records import NamedPolicy, Statement, StatementRef, statement_ref
@@ -75,7 +75,7 @@ def _trace_statement(
     return StatementTrace(ref, Mismatch.NONE)
 
 
-def _failed_condition(statement: Statement, context: Context) -> Condition | None:
+def _failed_condition(statement: Statement, context: ContextReader) -> Condition | None:
     for condition in statement.conditions:
         if not condition.holds(context):
             return condition

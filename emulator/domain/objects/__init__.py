@@ -6,9 +6,22 @@ somebody else) while the request's body was on its way.
 
 from __future__ import annotations
 
+from emulator.domain.objects.appending import (
+    Appending,
+    append_object,
+    begin_append,
+    seal_object,
+    tail_to_join,
+)
 from emulator.domain.objects.attributes import update_attributes
 from emulator.domain.objects.deleting import delete_object, delete_version
-from emulator.domain.objects.reading import check_version_id, find_readable
+from emulator.domain.objects.etags import content_md5
+from emulator.domain.objects.reading import (
+    Readable,
+    check_version_id,
+    find_content,
+    find_readable,
+)
 from emulator.domain.objects.records import (
     Cause,
     Content,
@@ -24,26 +37,35 @@ from emulator.domain.objects.stack import (
     entry_id,
     push_entry,
 )
-from emulator.domain.objects.writing import add_object, copy_object, put_object
+from emulator.domain.objects.writing import add_object, copy_object, put_object, put_symlink
 
 __all__ = [
+    "Appending",
     "Cause",
     "Content",
     "Deletion",
     "Moment",
     "ObjectWrite",
+    "Readable",
     "absent_entry",
     "add_object",
+    "append_object",
+    "begin_append",
     "check_version_id",
+    "content_md5",
     "copy_object",
     "delete_marker",
     "delete_object",
     "delete_version",
     "drop_entry",
     "entry_id",
+    "find_content",
     "find_readable",
     "live_bucket",
     "push_entry",
     "put_object",
+    "put_symlink",
+    "seal_object",
+    "tail_to_join",
     "update_attributes",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from emulator.domain import errors
+from emulator.domain.events import NOTIFICATIONS, record_event
 from emulator.domain.model import (
     Acl,
     Bucket,
@@ -33,6 +34,8 @@ def update_attributes(
     new_tags = found.tags_json if tags_json is None else tags_json
     tx.update_version(found, acl=new_acl, tags_json=new_tags)
     updated = msgspec.structs.replace(found, acl=new_acl, tags_json=new_tags)
+    if NOTIFICATIONS in bucket.setting_names:
+        record_event(tx, bucket, updated, moment, prior=found)
     if bucket.records_changes:
         tx.append_change(version=updated, kind=ChangeKind.UPDATE, at_ms=moment.now_ms)
     return updated

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from emulator.domain import worm
+from emulator.domain.events import NOTIFICATIONS, record_event
 from emulator.domain.model import (
     Bucket,
     ChangeKind,
@@ -23,13 +25,16 @@ def delete_object(tx: MetaTx, bucket: Bucket, key: str, moment: Moment) -> Delet
     """Delete without version id (OSS DeleteObject; documented).
 
     Removes the object where versions were never kept; otherwise puts a delete marker on top,
-    also on a key that has no versions (inferred) or is deleted already.
+    also on a key that has no versions (inferred) or is deleted already. Raises FileImmutable.
     """
     bucket = live_bucket(tx, bucket)
     current = tx.current_version(bucket.id, key)
+    worm.require_replaceable(tx, bucket, bucket.versioning, current, key, moment.now_ms)
     if bucket.versioning is Versioning.NEVER:
         if current is not None:
             tx.delete_version(current)
+            if NOTIFICATIONS in bucket.setting_names:
+                record_event(tx, bucket, current, moment, removed=True)
         if bucket.records_changes:
             gone = current or absent_entry(bucket.id, key)
             tx.append_change(
@@ -48,16 +53,29 @@ def delete_object(tx: MetaTx, bucket: Bucket, key: str, moment: Moment) -> Delet
 
 
 def delete_version(
-    tx: MetaTx, bucket: Bucket, key: str, version_id: str, moment: Moment
+    tx: MetaTx,
+    bucket: Bucket,
+    key: str,
+    version_id: str,
+    moment: Moment,
+    *,
+    bypass_governance: bool = False,
 ) -> Deletion:
-    """Remove one version or delete marker for good; a missing one is no error (documented)."""
+    """Remove one version or delete marker for good; a missing one is no error (documented).
+
+    ``bypass_governance`` sets a GOVERNANCE retention aside. Raises FileImmutable.
+    """
     bucket = live_bucket(tx, bucket)
     check_version_id(version_id)
     shown = None if bucket.versioning is Versioning.NEVER else version_id
     found = tx.version(bucket.id, key, version_id)
     if found is None:
         return Deletion(version_id=shown, is_delete_marker=False)
+    worm.require_mutable(tx, bucket, found, moment.now_ms, bypass_governance=bypass_governance)
     drop_entry(tx, found)
+    # A delete marker is no object; leaving one reports nothing either (the latter documented).
+    if NOTIFICATIONS in bucket.setting_names and not found.is_delete_marker:
+        record_event(tx, bucket, found, moment, removed=True)
     if bucket.records_changes:
         tx.append_change(
             version=found, kind=ChangeKind.DELETE_VERSION, at_ms=moment.now_ms, removed=found

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from emulator.domain import errors
+from emulator.domain.errors import (
+    InvalidTargetType,
+    SymlinkTargetNotExist,
+)
 from emulator.domain.model import (
     NULL_VERSION_ID,
     Bucket,
     ObjectVersion,
+    VersionKind,
 )
 from emulator.domain.ports import MetaView
 from emulator.domain.versions import is_version_id
@@ -52,3 +59,35 @@ def find_readable(
         refusal.headers["x-oss-version-id"] = version_id
         raise refusal
     return found
+
+
+class Readable(msgspec.Struct, frozen=True, gc=False):
+    """What a read of content is about: a version, and the object it leads to if it is a link."""
+
+    version: ObjectVersion
+    target: ObjectVersion | None = None
+
+    @property
+    def content(self) -> ObjectVersion:
+        """Whose bytes are read."""
+        return self.version if self.target is None else self.target
+
+    @property
+    def modified_ms(self) -> int:
+        """The later of both instants (documented)."""
+        return max(self.version.modified_ms, self.content.modified_ms)
+
+
+def find_content(view: MetaView, bucket: Bucket, version: ObjectVersion) -> Readable:
+    """Follow a symbolic link to the current version of its target (OSS PutSymlink; documented).
+
+    Raises SymlinkTargetNotExist, and InvalidTargetType for a link to a link, itself included.
+    """
+    if version.kind is not VersionKind.SYMLINK:
+        return Readable(version)
+    target = view.current_version(bucket.id, version.symlink_target)
+    if target is None or target.is_delete_marker:
+        raise SymlinkTargetNotExist
+    if target.kind is VersionKind.SYMLINK:
+        raise InvalidTargetType
+    return Readable(version, target)

@@ -56,6 +56,7 @@ class ObjectWrite(msgspec.Struct, frozen=True, kw_only=True):
     headers_json: str
     tags_json: str = ""
     encryption_json: str = ""
+    retention_json: str = ""  # an ``ObjectState`` with the retention and hold asked for
     forbid_overwrite: bool = False
 
 

@@ -1,4 +1,4 @@
-"""Operations on buckets: creating, deleting, showing, and the settings built so far."""
+"""Operations on buckets: creating, deleting, ACL, versioning, policy."""
 
 from __future__ import annotations
 
@@ -6,22 +6,30 @@ from collections.abc import Mapping
 
 from emulator.access.policy.faults import PolicyError
 from emulator.access.policy.records import PolicyKind
-from emulator.domain import buckets, errors
+from emulator.domain import buckets, errors, worm
 from emulator.domain.buckets import BucketRequest
 from emulator.domain.model import Bucket, Redundancy, StorageClass, Versioning
+from emulator.domain.objects import live_bucket
 from emulator.protocol.access_faults import policy_refusal
-from emulator.protocol.api.service import endpoints
+from emulator.protocol.api import live_channels
 from emulator.protocol.body import check_digest
 from emulator.protocol.call import Answer, Call, Handler, xml_answer
-from emulator.protocol.dates import iso_date
+from emulator.protocol.delivery import public_access
 from emulator.protocol.object_headers import read_bucket_acl
 from emulator.protocol.parameters import read_choice
+from emulator.protocol.settings import resource_group
+from emulator.protocol.settings.encryption import encryption_of_headers
+from emulator.protocol.settings.shape import Tree, tree_json
+from emulator.protocol.settings.tags import tags_of_header
 from emulator.protocol.xml import Element, XmlWriter, read_xml
 from emulator.replication.ports import ReplicationTx
 from emulator.replication.regions import known_regions
 
 _REGION_PREFIX = "oss-"
 _NO_CLASS = "no such bucket storage class exists"
+_HNS, _GROUP = "x-oss-hns-status", "x-oss-resource-group-id"
+_TAGGING = "x-oss-bucket-tagging"
+_BLOCKED = tree_json({"BlockPublicAccess": True})
 
 
 async def read_document(call: Call, root: str) -> Element | None:
@@ -59,11 +67,42 @@ async def put_bucket(call: Call) -> Answer:
         storage_class=_storage_class(body),
         redundancy=_redundancy(body),
     )
-    limit = call.context.oss.buckets_max
-    await call.context.store.write(
-        lambda tx: buckets.put_bucket(tx, request, call.now_ms, buckets_max=limit)
-    )
+    settings = _first_settings(call.headers)
+    oss = call.context.oss
+
+    def work(tx: ReplicationTx) -> None:
+        is_new = tx.bucket(name) is None
+        bucket = buckets.put_bucket(tx, request, call.now_ms, buckets_max=oss.buckets_max)
+        if is_new and oss.block_public_access_default:
+            tx.put_bucket_setting(bucket.id, public_access.SETTING, _BLOCKED)
+        for setting, tree in settings.items():
+            tx.put_bucket_setting(bucket.id, setting, tree_json(tree))
+
+    await call.context.store.write(work)
     return Answer(headers={"Location": f"/{name}"})
+
+
+def _first_settings(headers: Mapping[str, str]) -> dict[str, Tree]:
+    """The settings a bucket gets with PutBucket, also one that is there (inferred).
+
+    Raises InvalidArgument, InvalidTag and its kin, ResourceGroupIdPreCheckError, and
+    NotImplemented for the hierarchical namespace.
+    """
+    status = headers.get(_HNS, "disabled")
+    if status not in ("enabled", "disabled"):
+        raise errors.InvalidArgument(f"The {_HNS} is invalid.", name=_HNS, value=status)
+    if status == "enabled":
+        raise errors.NotImplemented(header=_HNS)
+    settings: dict[str, Tree] = {}
+    encryption = encryption_of_headers(headers)
+    if encryption is not None:
+        settings["encryption"] = encryption
+    if _TAGGING in headers:
+        settings["tagging"] = tags_of_header(headers[_TAGGING])
+    if headers.get(_GROUP):
+        group_id = resource_group.check_group_id(headers[_GROUP])
+        settings[resource_group.NAME] = {"ResourceGroupId": group_id}
+    return settings
 
 
 def _storage_class(body: Element | None) -> StorageClass | None:
@@ -82,50 +121,18 @@ def _redundancy(body: Element | None) -> Redundancy | None:
 
 
 async def delete_bucket(call: Call) -> Answer:
-    """OSS DeleteBucket; documented. A bucket under a replication rule may be deleted too."""
+    """OSS DeleteBucket; documented. A bucket under a replication rule may be deleted too, one
+    with live channels not."""
     bucket = call.bucket
-    await call.context.store.write(lambda tx: buckets.delete_bucket(tx, bucket))
+
+    def work(tx: ReplicationTx) -> None:
+        if live_channels.SETTING in live_bucket(tx, bucket).setting_names:
+            raise errors.BucketNotEmpty(bucket.name, ec="0015-00000301")
+        buckets.delete_bucket(tx, bucket)
+
+    await call.context.store.write(work)
     call.context.changed()
     return Answer(status=204)
-
-
-async def get_bucket_info(call: Call) -> Answer:
-    """OSS GetBucketInfo; documented."""
-    bucket = call.bucket
-    public, internal = endpoints(bucket.region, call.context.oss.endpoint_suffix)
-    document = XmlWriter("BucketInfo")
-    document.open("Bucket")
-    document.element("AccessMonitor", "Disabled")
-    document.element("Comment")
-    document.element("CreationDate", iso_date(bucket.created_ms))
-    replicates = "Enabled" if bucket.records_changes else "Disabled"
-    document.element("CrossRegionReplication", replicates)
-    document.element("DataRedundancyType", bucket.redundancy.value)
-    document.element("ExtranetEndpoint", public)
-    document.element("IntranetEndpoint", internal)
-    document.element("Location", bucket.location)
-    document.element("Name", bucket.name)
-    document.element("StorageClass", bucket.storage_class.value)
-    document.element("TransferAcceleration", "Disabled")
-    document.optional("Versioning", bucket.versioning.value)
-    _write_owner(document, bucket)
-    document.open("AccessControlList")
-    document.element("Grant", bucket.acl.value)
-    document.close()
-    document.open("ServerSideEncryptionRule")
-    document.element("SSEAlgorithm", "None")
-    document.close()
-    document.open("BucketPolicy")
-    document.element("LogBucket")
-    document.element("LogPrefix")
-    return xml_answer(document.to_bytes())
-
-
-def _write_owner(document: XmlWriter, bucket: Bucket) -> None:
-    document.open("Owner")
-    document.element("DisplayName", bucket.owner_uid)
-    document.element("ID", bucket.owner_uid)
-    document.close()
 
 
 async def get_bucket_location(call: Call) -> Answer:
@@ -166,19 +173,14 @@ async def put_bucket_versioning(call: Call) -> Answer:
     """OSS PutBucketVersioning; documented. Refused while a replication rule exists (inferred)."""
     body = await read_document(call, "VersioningConfiguration")
     status = body.child("Status") if body is not None else None
-    if status is None:
-        raise errors.InvalidArgument(
-            "The Versioning element must be specified.", name="Status", value=""
-        )
-    if status.text not in (Versioning.ENABLED, Versioning.SUSPENDED):
-        raise errors.InvalidArgument(
-            "The versioning state is invalid.", name="Status", value=status.text
-        )
+    if status is None or status.text not in (Versioning.ENABLED, Versioning.SUSPENDED):
+        raise errors.MalformedXML("Status must be Enabled or Suspended")  # observed
     state = Versioning(status.text)
     bucket, replication = call.bucket, call.context.replication
 
     def work(tx: ReplicationTx) -> None:
         replication.check_versioning_unlocked(tx, bucket)
+        worm.check_versioning(tx, live_bucket(tx, bucket), state, call.now_ms)
         buckets.set_versioning(tx, bucket, state)
 
     await call.context.store.write(work)
@@ -204,13 +206,18 @@ async def put_bucket_policy(call: Call) -> Answer:
     check_digest(data, call.headers.get("content-md5"))
     try:
         text = data.decode()
-        call.context.policies.get(PolicyKind.BUCKET, text)
+        policy = call.context.policies.get(PolicyKind.BUCKET, text)
     except UnicodeDecodeError as error:
         raise errors.InvalidPolicyDocument(ec="0030-00000005") from error
     except PolicyError as error:
         raise policy_refusal(error) from error
     bucket = call.bucket
-    await call.context.store.write(lambda tx: buckets.set_policy(tx, bucket, text))
+
+    def work(tx: ReplicationTx) -> None:
+        public_access.refuse_public_policy(tx, live_bucket(tx, bucket), policy)
+        buckets.set_policy(tx, bucket, text)
+
+    await call.context.store.write(work)
     return Answer()
 
 
@@ -231,7 +238,6 @@ async def delete_bucket_policy(call: Call) -> Answer:
 HANDLERS: Mapping[str, Handler] = {
     "PutBucket": put_bucket,
     "DeleteBucket": delete_bucket,
-    "GetBucketInfo": get_bucket_info,
     "GetBucketLocation": get_bucket_location,
     "PutBucketAcl": put_bucket_acl,
     "GetBucketAcl": get_bucket_acl,

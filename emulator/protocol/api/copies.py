@@ -8,18 +8,22 @@ from urllib.parse import unquote
 import msgspec
 
 from emulator.domain import errors, objects
-from emulator.domain.model import Acl, Bucket, ObjectVersion, Versioning
+from emulator.domain.model import Acl, Bucket, ObjectVersion, Versioning, VersionKind
 from emulator.domain.objects import ObjectWrite
 from emulator.domain.ports import MetaTx, MetaView
 from emulator.protocol.addressing import decode_key
 from emulator.protocol.api.objects import moment_of, version_header
-from emulator.protocol.authorisation import authorise_source
+from emulator.protocol.api.restore import require_readable
+from emulator.protocol.authorisation import authorise_copied_tags, authorise_source
 from emulator.protocol.call import Answer, Call, Handler, xml_answer
 from emulator.protocol.conditions import Prefix, check_conditions
 from emulator.protocol.dates import iso_date
 from emulator.protocol.object_headers import (
+    CONTENT_HEADERS,
     META_PREFIX,
+    encryption_headers,
     quoted,
+    read_encryption,
     read_flag,
     read_metadata,
     read_object_acl,
@@ -27,6 +31,7 @@ from emulator.protocol.object_headers import (
     read_tagging,
     refuse_unsupported,
 )
+from emulator.protocol.object_headers.states import read_retention
 from emulator.protocol.xml import XmlWriter
 
 
@@ -53,7 +58,10 @@ async def copy_object(call: Call) -> Answer:
     def work(tx: MetaTx) -> _Copied:
         # looked up here and not before: meanwhile somebody may have overwritten the source
         source_bucket, source = find_copy_source(call, tx, named)
-        write = _copy_write(call, source_bucket, source)
+        if source.tags_json and not _replaces(call.headers, "x-oss-tagging-directive"):
+            authorise_copied_tags(call, tx, source_bucket, source, named.version_id)
+        rule = tx.bucket_setting(bucket, "encryption")
+        write = _copy_write(call, source_bucket, source, rule)
         version = objects.copy_object(tx, bucket, write, source, moment)
         return _Copied(source_bucket, source, version)
 
@@ -63,6 +71,7 @@ async def copy_object(call: Call) -> Answer:
     headers = {
         "ETag": quoted(version.etag),
         "x-oss-hash-crc64ecma": str(version.crc64),
+        **encryption_headers(version.encryption_json),
         **version_header(bucket, version.version_id),
     }
     if copied.source_bucket.versioning is not Versioning.NEVER:
@@ -119,14 +128,19 @@ def find_copy_source(call: Call, view: MetaView, named: CopySource) -> tuple[Buc
             value=named.version_id or "",
             ec="0016-00000307",
         ) from error
-    if source.storage_class.needs_restore:
-        raise errors.InvalidObjectState
+    require_readable(view, bucket, source, call.now_ms)
     check_conditions(call.headers, source.etag, source.modified_ms, Prefix.COPY_SOURCE)
     return bucket, source
 
 
-def _copy_write(call: Call, source_bucket: Bucket, source: ObjectVersion) -> ObjectWrite:
-    """What the copy looks like, by the metadata and tagging directives."""
+def _copy_write(
+    call: Call, source_bucket: Bucket, source: ObjectVersion, encryption_rule: str
+) -> ObjectWrite:
+    """What the copy looks like, by the metadata and tagging directives.
+
+    The source's encryption is not copied (documented), except that an appendable object copied
+    onto itself keeps it (documented).
+    """
     headers, bucket = call.headers, call.bucket
     onto_itself = source_bucket.id == bucket.id and source.key == call.key
     in_place = onto_itself and bucket.versioning is Versioning.NEVER
@@ -136,18 +150,25 @@ def _copy_write(call: Call, source_bucket: Bucket, source: ObjectVersion) -> Obj
     else:
         headers_json = source.headers_json
     replace_tags = _replaces(headers, "x-oss-tagging-directive")
+    encryption_json = read_encryption(headers, bucket, encryption_rule)
+    if in_place and source.kind is VersionKind.APPENDABLE:
+        encryption_json = source.encryption_json
+    if source.kind is VersionKind.SYMLINK:
+        encryption_json = ""  # a link has no content
     return ObjectWrite(
         key=call.key,
         acl=read_object_acl(headers) or Acl.DEFAULT,
         storage_class=read_storage_class(headers) or bucket.storage_class,
         headers_json=headers_json,
         tags_json=read_tagging(headers.get("x-oss-tagging")) if replace_tags else source.tags_json,
+        encryption_json=encryption_json,
+        retention_json=read_retention(headers),
         forbid_overwrite=read_flag(headers, "x-oss-forbid-overwrite"),
     )
 
 
 def _has_metadata(headers: Mapping[str, str]) -> bool:
-    return "content-type" in headers or any(name.startswith(META_PREFIX) for name in headers)
+    return any(name in CONTENT_HEADERS or name.startswith(META_PREFIX) for name in headers)
 
 
 def _replaces(headers: Mapping[str, str], name: str) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from emulator.domain import errors
 from emulator.domain.listing import (
     ListQuery,
+    VersionEntry,
     VersionsQuery,
     list_objects,
     list_versions,
@@ -21,33 +22,31 @@ from emulator.protocol.api.objects import read_encoding
 from emulator.protocol.call import Answer, Call, Handler, xml_answer
 from emulator.protocol.dates import iso_date
 from emulator.protocol.object_headers import quoted
-from emulator.protocol.parameters import read_count
+from emulator.protocol.object_headers.states import restore_header
+from emulator.protocol.parameters import read_count, read_key_text
 from emulator.protocol.xml import Row, XmlWriter, url_encoded
+from emulator.protocol.xml.writer import Shape
 
 _KEYS_DEFAULT, _KEYS_MAX = 100, 1000
-_TEXT_BYTES_MAX = 1023
 _OWNER = ("Owner", ("ID", "DisplayName"))
 _OBJECT_FIELDS = ("Key", "LastModified", "ETag", "Type", "Size", "StorageClass")
-_OBJECT = Row("Contents", _OBJECT_FIELDS)
-_OWNED_OBJECT = Row("Contents", (*_OBJECT_FIELDS, _OWNER))
+_OWNED_FIELDS = (*_OBJECT_FIELDS, _OWNER)
+_VERSION_FIELDS = ("Key", "VersionId", "IsLatest", *_OBJECT_FIELDS[1:], _OWNER)
 _GROUP = Row("CommonPrefixes", ("Prefix",))
-_VERSION = Row(
-    "Version",
-    (
-        "Key",
-        "VersionId",
-        "IsLatest",
-        "LastModified",
-        "ETag",
-        "Type",
-        "Size",
-        "StorageClass",
-        _OWNER,
-    ),
-)
 _MARKER = Row("DeleteMarker", ("Key", "VersionId", "IsLatest", "LastModified", _OWNER))
 
 _Encoder = Callable[[str], str]
+_LASTING = (("RestoreInfo",), ("TransitionTime",), ("RestoreInfo", "TransitionTime"))
+
+
+def _rows(tag: str, fields: Shape) -> Mapping[Shape, Row]:
+    """The rows of one kind by what stands at their end."""
+    return {last: Row(tag, (*fields, *last)) for last in ((), *_LASTING)}
+
+
+_PLAIN = _rows("Contents", _OBJECT_FIELDS)
+_OWNED = _rows("Contents", _OWNED_FIELDS)
+_VERSIONED = _rows("Version", _VERSION_FIELDS)
 
 
 def _plain(text: str) -> str:
@@ -59,23 +58,13 @@ def _encoder(call: Call) -> tuple[str, _Encoder]:
     return encoding, url_encoded if encoding else _plain
 
 
-def _text(call: Call, name: str) -> str:
-    """A parameter that is compared with keys. Raises InvalidArgument when it is too long."""
-    value = call.query.get(name, "")
-    if len(value.encode("utf-8", "surrogatepass")) > _TEXT_BYTES_MAX:
-        raise errors.InvalidArgument(
-            f"The length of {name} must be at most {_TEXT_BYTES_MAX}.", name=name, value=value
-        )
-    return value
-
-
 async def get_bucket(call: Call) -> Answer:
     """OSS ListObjects (GetBucket); documented."""
     encoding, shown = _encoder(call)
     query = ListQuery(
-        prefix=_text(call, "prefix"),
-        delimiter=_text(call, "delimiter"),
-        after=_text(call, "marker"),
+        prefix=read_key_text(call.query, "prefix"),
+        delimiter=read_key_text(call.query, "delimiter"),
+        after=read_key_text(call.query, "marker"),
         max_keys=read_count(call.query, "max-keys", default=_KEYS_DEFAULT, most=_KEYS_MAX),
     )
     with call.context.store.read() as view:
@@ -91,10 +80,32 @@ async def get_bucket(call: Call) -> Answer:
     document.optional("NextMarker", shown(page.next_after))
     for version in page.objects:
         uid = version.owner_uid
-        document.row(_OWNED_OBJECT, *_object_values(version, shown), uid, uid)
+        values = (*_object_values(version, shown), uid, uid)
+        _write_row(document, _OWNED, version, values, call.now_ms)
     for group in page.common_prefixes:
         document.row(_GROUP, shown(group))
     return xml_answer(document.to_bytes())
+
+
+def _write_row(
+    document: XmlWriter,
+    rows: Mapping[Shape, Row],
+    version: ObjectVersion,
+    values: tuple[str, ...],
+    now_ms: int,
+) -> None:
+    """One object or version, with what befell it (OSS ListObjects, RestoreInfo and
+    TransitionTime; documented)."""
+    if not version.state_json:
+        document.row(rows[()], *values)
+        return
+    lasting: dict[str, str] = {}
+    restored = restore_header(version, now_ms)
+    if restored is not None:
+        lasting["RestoreInfo"] = restored
+    if version.state.transition_ms:
+        lasting["TransitionTime"] = iso_date(version.state.transition_ms)
+    document.row(rows[tuple(lasting)], *values, *lasting.values())
 
 
 def _object_values(version: ObjectVersion, shown: _Encoder) -> tuple[str, ...]:
@@ -111,10 +122,13 @@ def _object_values(version: ObjectVersion, shown: _Encoder) -> tuple[str, ...]:
 async def list_objects_v2(call: Call) -> Answer:
     """OSS ListObjectsV2: the token is opaque and overrides ``start-after``; documented."""
     encoding, shown = _encoder(call)
-    token, start_after = call.query.get("continuation-token", ""), _text(call, "start-after")
+    token, start_after = (
+        call.query.get("continuation-token", ""),
+        read_key_text(call.query, "start-after"),
+    )
     query = ListQuery(
-        prefix=_text(call, "prefix"),
-        delimiter=_text(call, "delimiter"),
+        prefix=read_key_text(call.query, "prefix"),
+        delimiter=read_key_text(call.query, "delimiter"),
         after=_read_token(token) if token else start_after,
         max_keys=read_count(call.query, "max-keys", default=_KEYS_DEFAULT, most=_KEYS_MAX),
     )
@@ -138,9 +152,8 @@ async def list_objects_v2(call: Call) -> Answer:
     for version in page.objects:
         values = _object_values(version, shown)
         if owned:
-            document.row(_OWNED_OBJECT, *values, version.owner_uid, version.owner_uid)
-        else:
-            document.row(_OBJECT, *values)
+            values += (version.owner_uid, version.owner_uid)
+        _write_row(document, _OWNED if owned else _PLAIN, version, values, call.now_ms)
     for group in page.common_prefixes:
         document.row(_GROUP, shown(group))
     return xml_answer(document.to_bytes())
@@ -162,11 +175,14 @@ def _read_token(token: str) -> str:
 async def list_object_versions(call: Call) -> Answer:
     """OSS ListObjectVersions (GetBucketVersions); documented."""
     encoding, shown = _encoder(call)
-    key_marker, version_marker = _text(call, "key-marker"), call.query.get("version-id-marker")
+    key_marker, version_marker = (
+        read_key_text(call.query, "key-marker"),
+        call.query.get("version-id-marker"),
+    )
     with call.context.store.read() as view:
         query = VersionsQuery(
-            prefix=_text(call, "prefix"),
-            delimiter=_text(call, "delimiter"),
+            prefix=read_key_text(call.query, "prefix"),
+            delimiter=read_key_text(call.query, "delimiter"),
             after_key=key_marker,
             after_seq=_marker_seq(view, call.bucket.id, key_marker, version_marker),
             max_keys=read_count(call.query, "max-keys", default=_KEYS_DEFAULT, most=_KEYS_MAX),
@@ -187,33 +203,21 @@ async def list_object_versions(call: Call) -> Answer:
         # prefix gets the id that is always valid (inferred).
         document.element("NextVersionIdMarker", page.next_version_id or NULL_VERSION_ID)
     for entry in page.entries:
-        _write_entry(document, entry.version, shown, is_latest=entry.is_latest)
+        _write_entry(document, entry, shown, call.now_ms)
     for group in page.common_prefixes:
         document.row(_GROUP, shown(group))
     return xml_answer(document.to_bytes())
 
 
-def _write_entry(
-    document: XmlWriter, version: ObjectVersion, shown: _Encoder, *, is_latest: bool
-) -> None:
-    latest, uid = "true" if is_latest else "false", version.owner_uid
+def _write_entry(document: XmlWriter, entry: VersionEntry, shown: _Encoder, now_ms: int) -> None:
+    version = entry.version
+    latest, uid = "true" if entry.is_latest else "false", version.owner_uid
     key, modified = shown(version.key), iso_date(version.modified_ms)
     if version.is_delete_marker:
         document.row(_MARKER, key, version.version_id, latest, modified, uid, uid)
         return
-    document.row(
-        _VERSION,
-        key,
-        version.version_id,
-        latest,
-        modified,
-        quoted(version.etag),
-        version.kind.value,
-        str(version.size_bytes),
-        version.storage_class.value,
-        uid,
-        uid,
-    )
+    values = (key, version.version_id, latest, *_object_values(version, shown)[1:], uid, uid)
+    _write_row(document, _VERSIONED, version, values, now_ms)
 
 
 def _marker_seq(

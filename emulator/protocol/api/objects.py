@@ -14,20 +14,24 @@ from emulator.domain.model import (
     ObjectVersion,
     Versioning,
 )
-from emulator.domain.objects import Cause, Deletion, Moment
+from emulator.domain.objects import Cause, Content, Deletion, Moment, ObjectWrite
 from emulator.domain.ports import MetaTx, MetaView
 from emulator.protocol.addressing import validate_object_key
 from emulator.protocol.api.buckets import acl_answer, read_document
-from emulator.protocol.authorisation import authorise_key
+from emulator.protocol.authorisation import authorise_body, authorise_key
 from emulator.protocol.body import ExpectedDigest, check_digest, receive_content
 from emulator.protocol.call import Answer, Call, Handler, xml_answer
+from emulator.protocol.callbacks import read_callback, with_callback
 from emulator.protocol.object_headers import (
+    encryption_headers,
     quoted,
     read_object_acl,
     read_object_write,
     refuse_unsupported,
     tags_json,
 )
+from emulator.protocol.object_headers.states import bypasses_governance
+from emulator.protocol.request_context import tagging_facts
 from emulator.protocol.xml import XmlWriter, read_xml, url_encoded
 
 _DELETES_MAX = 1000
@@ -46,14 +50,39 @@ def moment_of(call: Call) -> Moment:
     return Moment(call.now_ms, call.context.rng, cause)
 
 
+def encryption_rule(call: Call) -> str:
+    """The bucket's "encryption" setting, ``""`` when there is none."""
+    bucket = call.bucket
+    if "encryption" not in bucket.setting_names:
+        return ""
+    with call.context.store.read() as view:
+        return view.bucket_setting(bucket, "encryption")
+
+
 async def put_object(call: Call) -> Answer:
     """OSS PutObject; documented."""
     context, bucket, headers = call.context, call.bucket, call.headers
     refuse_unsupported(headers)
-    write = read_object_write(call.key, headers, bucket)
+    write = read_object_write(call.key, headers, bucket, encryption_rule(call))
+    callback = read_callback(call)
     expected = ExpectedDigest(headers.get("content-md5"), headers.get("x-oss-hash-crc64ecma"))
     content = await receive_content(call.body, context.blobs, context.oss, expected)
-    moment = moment_of(call)
+    version = await store_upload(call, write, content)
+    answer = Answer(
+        headers={
+            "ETag": quoted(version.etag),
+            "Content-MD5": content.md5_base64,
+            "x-oss-hash-crc64ecma": str(version.crc64),
+            **encryption_headers(version.encryption_json),
+            **version_header(bucket, version.version_id),
+        }
+    )
+    return await with_callback(call, callback, version, answer)
+
+
+async def store_upload(call: Call, write: ObjectWrite, content: Content) -> ObjectVersion:
+    """Make received content an object, or give it up. Raises FileAlreadyExists and others."""
+    context, bucket, moment = call.context, call.bucket, moment_of(call)
     try:
         version = await context.store.write(
             lambda tx: objects.put_object(tx, bucket, write, content, moment)
@@ -63,21 +92,16 @@ async def put_object(call: Call) -> Answer:
             await context.blobs.discard(content.staged)
         raise
     context.changed()
-    return Answer(
-        headers={
-            "ETag": quoted(version.etag),
-            "Content-MD5": content.md5_base64,
-            "x-oss-hash-crc64ecma": str(version.crc64),
-            **version_header(bucket, version.version_id),
-        }
-    )
+    return version
 
 
 async def delete_object(call: Call) -> Answer:
     """OSS DeleteObject, with and without version id; documented."""
     bucket, key, version_id = call.bucket, call.key, call.version_id
-    moment = moment_of(call)
-    done = await call.context.store.write(lambda tx: _delete(tx, bucket, key, version_id, moment))
+    moment, bypass = moment_of(call), bypasses_governance(call.headers)
+    done = await call.context.store.write(
+        lambda tx: _delete(tx, bucket, key, version_id, moment, bypass)
+    )
     call.context.changed()
     headers: dict[str, str] = {}
     if done.version_id is not None:
@@ -88,11 +112,11 @@ async def delete_object(call: Call) -> Answer:
 
 
 def _delete(
-    tx: MetaTx, bucket: Bucket, key: str, version_id: str | None, moment: Moment
+    tx: MetaTx, bucket: Bucket, key: str, version_id: str | None, moment: Moment, bypass: bool
 ) -> Deletion:
     if version_id is None:
         return objects.delete_object(tx, bucket, key, moment)
-    return objects.delete_version(tx, bucket, key, version_id, moment)
+    return objects.delete_version(tx, bucket, key, version_id, moment, bypass_governance=bypass)
 
 
 class _Item(msgspec.Struct, frozen=True):
@@ -109,8 +133,11 @@ async def delete_multiple_objects(call: Call) -> Answer:
     with call.context.store.read() as view:
         for item in items:
             authorise_key(call, view, item.key, item.version_id)
+    bypass = bypasses_governance(call.headers)
     done = await call.context.store.write(
-        lambda tx: [_delete(tx, bucket, item.key, item.version_id, moment) for item in items]
+        lambda tx: [
+            _delete(tx, bucket, item.key, item.version_id, moment, bypass) for item in items
+        ]
     )
     call.context.changed()
     document = XmlWriter("DeleteResult")
@@ -203,6 +230,8 @@ async def put_object_tagging(call: Call) -> Answer:
     if tag_set is None:
         raise errors.MalformedXML("TagSet is missing")
     pairs = [(tag.text_of("Key"), tag.text_of("Value")) for tag in tag_set.children_of("Tag")]
+    with call.context.store.read() as view:
+        authorise_body(call, view, tagging_facts(pairs))
     return await _update(call, new_tags_json=tags_json(pairs))
 
 

@@ -27,6 +27,7 @@ BUCKET_OPERATIONS = (
         1,
         action="DeleteObject",
         version_action="DeleteObjectVersion",
+        header_actions=(("x-oss-bypass-governance-retention", "oss:BypassGovernanceRetention"),),
         resource=ResourceForm.OBJECT,
         access=_WRITE,
     ),

@@ -8,7 +8,16 @@ _row = rows_of(Level.OBJECT)
 _READ = AccessClass.DATA_READ
 _WRITE = AccessClass.DATA_WRITE
 _TAGGING_HEADER = (("x-oss-tagging", "oss:PutObjectTagging"),)
-_WRITE_HEADERS = (*_TAGGING_HEADER, ("x-oss-object-acl", "oss:PutObjectAcl"))
+_RETENTION_HEADERS = (
+    ("x-oss-object-worm-mode", "oss:PutObjectRetention"),
+    ("x-oss-object-worm-legal-hold", "oss:PutObjectLegalHold"),
+)
+_WRITE_HEADERS = (
+    *_TAGGING_HEADER,
+    ("x-oss-object-acl", "oss:PutObjectAcl"),
+    *_RETENTION_HEADERS,
+)
+_BYPASS_HEADER = (("x-oss-bypass-governance-retention", "oss:BypassGovernanceRetention"),)
 _PART = (("partNumber", ""),)
 
 _PUT = (
@@ -23,7 +32,7 @@ _PUT = (
     ),
     _row("PutObjectAcl", "PUT", "acl", 1, version_action="PutObjectVersionAcl"),
     _row("PutObjectTagging", "PUT", "tagging", 1, version_action="PutObjectVersionTagging"),
-    _row("PutObjectRetention", "PUT", "retention", 3),
+    _row("PutObjectRetention", "PUT", "retention", 3, header_actions=_BYPASS_HEADER),
     _row("PutObjectLegalHold", "PUT", "legalHold", 3),
     _row("PutLiveChannelStatus", "PUT", "live", 3, query=(("status", ""),)),
     _row("PutLiveChannel", "PUT", "live", 3),
@@ -59,7 +68,7 @@ _POST = (
         1,
         action="PutObject",
         access=_WRITE,
-        header_actions=_TAGGING_HEADER,
+        header_actions=(*_TAGGING_HEADER, *_RETENTION_HEADERS),
     ),
     _row(
         "AppendObject",
@@ -70,7 +79,7 @@ _POST = (
         access=_WRITE,
         header_actions=_WRITE_HEADERS,
     ),
-    _row("SealAppendObject", "POST", "seal", 2, action="PutObject", access=_WRITE),
+    _row("SealAppendObject", "POST", "seal", 2, access=_WRITE),
     _row("RestoreObject", "POST", "restore", 2, version_action="RestoreObjectVersion"),
     _row("CleanRestoredObject", "POST", "cleanRestoredObject", 2),
     _row(
@@ -156,7 +165,15 @@ _DELETE = (
         "DeleteObjectTagging", "DELETE", "tagging", 1, version_action="DeleteObjectVersionTagging"
     ),
     _row("DeleteLiveChannel", "DELETE", "live", 3),
-    _row("DeleteObject", "DELETE", "", 1, version_action="DeleteObjectVersion", access=_WRITE),
+    _row(
+        "DeleteObject",
+        "DELETE",
+        "",
+        1,
+        version_action="DeleteObjectVersion",
+        access=_WRITE,
+        header_actions=_BYPASS_HEADER,
+    ),
 )
 
 OBJECT_OPERATIONS = _PUT + _POST + _GET + _DELETE

@@ -48,7 +48,7 @@ def parse_credential(text: str, field: str) -> Credential:
     if not _DAY.fullmatch(date):
         raise invalid_signing_date(date)
     if not _REGION.fullmatch(region):
-        raise invalid_signing_region(region)
+        raise invalid_signing_region(region, in_url=field != "Authorization")
     if product not in _PRODUCTS:
         message = "Invalid signing product in Authorization header."
         raise InvalidArgument(message, name="product", value=legible(product), ec="0002-00000227")
@@ -61,9 +61,11 @@ def invalid_signing_date(date: str) -> InvalidArgument:
     return InvalidArgument(message, name="date", value=legible(date), ec="0002-00000223")
 
 
-def invalid_signing_region(region: str) -> InvalidArgument:
-    """The scope names a region that is not the bucket's, or no region at all."""
+def invalid_signing_region(region: str, *, in_url: bool) -> InvalidArgument:
+    """The scope names a region that is not the bucket's, or no region at all (observed)."""
     message = "Invalid signing region in Authorization header."
+    if in_url:
+        message = "The signing region in credential is invalid."
     return InvalidArgument(message, name="region", value=legible(region), ec="0002-00000226")
 
 

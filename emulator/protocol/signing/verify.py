@@ -48,7 +48,7 @@ def check_time(claims: Claims, now_s: float) -> None:
 def check_region(claims: Claims, region: str) -> None:
     """For strict set-ups: the scope of V4 must name the bucket's region; raises InvalidArgument."""
     if claims.scheme is Scheme.V4 and claims.region != region:
-        raise invalid_signing_region(claims.region)
+        raise invalid_signing_region(claims.region, in_url=claims.location is Location.QUERY)
 
 
 def check_signature(claims: Claims, request: SigningRequest, secret: str) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 BODY_BYTES_MAX = 2 * 1024 * 1024  # (OSS DeleteMultipleObjects, body; documented)
 DEPTH_MAX = 16
-NODES_MAX = 20_000
+NODES_MAX = 40_000  # CompleteMultipartUpload with 10,000 parts has 30,001
 ATTRIBUTES_MAX = 16
 # Different names in one document: no document of OSS has more, and lxml keeps them all.
 NAMES_CHARS_MAX = 4 * 1024

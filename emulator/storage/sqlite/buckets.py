@@ -19,6 +19,7 @@ _OF_OWNER = f"""SELECT {_COLUMNS} FROM buckets
     ORDER BY name LIMIT ?"""  # noqa: S608 - constants only
 _COUNT = "SELECT count(*) FROM buckets WHERE owner_uid = ? AND region = ?"
 _ANY_VERSION = "SELECT 1 FROM versions WHERE bucket_id = ? LIMIT 1"
+_ANY_UPLOAD = "SELECT 1 FROM uploads WHERE bucket_id = ? LIMIT 1"
 
 _INSERT = """INSERT INTO buckets
     (name, owner_uid, region, created_ms, acl, storage_class, redundancy)
@@ -96,8 +97,11 @@ class BucketReads(Statements):
         return count
 
     def bucket_is_empty(self, bucket_id: int) -> bool:
-        """Whether the bucket has neither versions nor delete markers."""
-        return self._run(_ANY_VERSION, (bucket_id,)).fetchone() is None
+        """Whether the bucket has neither versions nor delete markers nor unfinished uploads."""
+        return (
+            self._run(_ANY_VERSION, (bucket_id,)).fetchone() is None
+            and self._run(_ANY_UPLOAD, (bucket_id,)).fetchone() is None
+        )
 
 
 class BucketWrites(BucketReads, Changing):
@@ -123,6 +127,7 @@ class BucketWrites(BucketReads, Changing):
     def delete_bucket(self, bucket_id: int) -> None:
         """Remove an empty bucket."""
         self._run(_DELETE, (bucket_id,))
+        self.counted.drop_bucket(bucket_id)
 
     def set_bucket_acl(self, bucket_id: int, acl: Acl) -> None:
         """Change the bucket ACL."""

@@ -4,7 +4,7 @@ The order of a write, each step only after the one before:
 
 1. a large body is a durable file (``storage.blobs``): temporary file, sync, rename, folder sync;
 2. the works of the group run one after the other on the event loop, each under its own
-   savepoint: rows, counts of blob uses, changes;
+   savepoint: rows, counts of blob uses, changes; then what they add to the buckets' figures;
 3. one COMMIT holds the whole group; with durability ``power`` it syncs the log, in a thread;
 4. readers see the group, and those who wait are answered;
 5. files whose last row went with the group are removed.
@@ -26,6 +26,7 @@ from typing import Generic, TypeVar, cast
 from emulator.domain.errors import StorageFailed, StorageFull
 from emulator.storage.sqlite.faults import is_machine_fault, storage_error
 from emulator.storage.sqlite.reserve import Reserve
+from emulator.storage.sqlite.statements import Mark
 from emulator.storage.sqlite.view import SqliteTx
 
 T = TypeVar("T")
@@ -65,7 +66,7 @@ class Group:
 
     __slots__ = ("began_changes", "mark", "requests", "settled")
 
-    def __init__(self, mark: tuple[int, int], began_changes: int) -> None:
+    def __init__(self, mark: Mark, began_changes: int) -> None:
         self.mark = mark
         self.began_changes = began_changes
         self.requests: list[Request[object]] = []
@@ -142,6 +143,10 @@ class GroupWriter:
                 await _stubbornly(request.group.settled)
             raise
 
+    def on_event(self, told: Callable[[], None]) -> None:
+        """Say who is told, before the commit, that an event was recorded."""
+        self._tx.event_recorded = told
+
     async def drain(self) -> None:
         """Let the queue run empty and refuse what comes later."""
         self._closed = True
@@ -177,6 +182,7 @@ class GroupWriter:
             self._hooks.changing()
             self._run("BEGIN IMMEDIATE")
             self._run_works(group)
+            self._tx.write_stats()
             self._commit(group)
         except Exception as error:  # noqa: BLE001 - answered to everyone in the group
             if not group.requests:

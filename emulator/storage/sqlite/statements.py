@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias, cast
 
 from emulator.domain.errors import StorageFull
+from emulator.storage.sqlite.counting import StatSteps
 
 # One row as SQLite gives it. Columns are told apart by the statement that names them.
 Row: TypeAlias = "tuple[int | str | bytes | None, ...]"
 Values: TypeAlias = "Sequence[int | str | bytes | None]"
 Run: TypeAlias = Callable[[str, Values], sqlite3.Cursor]
+Mark: TypeAlias = "tuple[int, int, int]"  # see ``Changing.mark``
 
 _READ_SEQ = "SELECT value FROM counters WHERE name = 'seq'"
 _RESERVE_SEQ = "UPDATE counters SET value = ? WHERE name = 'seq'"
@@ -31,8 +33,9 @@ class Changing(Statements):
     """The state of the write side that lives longer than one transaction.
 
     ``unused_files`` collects the blob files that lose their row, to be removed once that is
-    durable; ``inline_bytes`` counts what went into the log besides rows. While ``is_full`` is set,
-    nothing is added: what is left of the disk is for deletes.
+    durable; ``inline_bytes`` counts what went into the log besides rows; ``counted`` collects what
+    the figures of buckets change by, until ``write_stats``. While ``is_full`` is set, nothing is
+    added: what is left of the disk is for deletes.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -41,6 +44,7 @@ class Changing(Statements):
         self._seq = self._reserved = reserved
         self.unused_files: list[str] = []
         self.inline_bytes = 0
+        self.counted = StatSteps()
         self.is_full = False
 
     def next_seq(self) -> int:
@@ -56,17 +60,22 @@ class Changing(Statements):
         if self.is_full:
             raise StorageFull("the disk is full")
 
-    def mark(self) -> tuple[int, int]:
-        """What ``undo`` needs to forget the work that follows."""
-        return self._reserved, len(self.unused_files)
+    def write_stats(self) -> None:
+        """Write what the figures of buckets changed by; before every commit."""
+        self.counted.write(self._run)
 
-    def undo(self, mark: tuple[int, int]) -> None:
+    def mark(self) -> Mark:
+        """What ``undo`` needs to forget the work that follows."""
+        return self._reserved, len(self.unused_files), self.counted.mark()
+
+    def undo(self, mark: Mark) -> None:
         """Follow a rollback: the reservation is gone from the database, the files keep their rows.
 
         Numbers given out stay given out.
         """
-        self._reserved, files = mark
+        self._reserved, files, steps = mark
         del self.unused_files[files:]
+        self.counted.undo(steps)
 
     def take_unused_files(self) -> list[str]:
         """The files whose rows are durably gone; the list starts anew."""

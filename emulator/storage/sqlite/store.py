@@ -117,6 +117,10 @@ class SqliteStore:
         """
         return await self._writer.write(work)
 
+    def on_event(self, told: Callable[[], None]) -> None:
+        """Say who is told, before the commit that holds it, that an event was recorded."""
+        self._writer.on_event(told)
+
     def known_files(self, files: Iterable[str]) -> set[str]:
         """Those of the blob files that have a row (for the clean-up of the others)."""
         with self.read() as view:

@@ -146,6 +146,14 @@ def _signed(crc64: int) -> int:
     return crc64 - (1 << 64) if crc64 >> 63 else crc64
 
 
+def _common_len(some: tuple[Extent, ...], others: tuple[Extent, ...]) -> int:
+    """How many extents two lists have in common at their beginning."""
+    for index, (one, other) in enumerate(zip(some, others, strict=False)):
+        if one != other:
+            return index
+    return min(len(some), len(others))
+
+
 def _extents_text(version: ObjectVersion) -> str:
     return _encode(version.extents).decode() if version.extents else ""
 
@@ -231,6 +239,7 @@ class VersionWrites(VersionReads, BlobWrites):
         if shares_blobs:
             self.share_blobs(version.extents)
         self._run(INSERT_VERSION, row_of_version(version, listed=listed))
+        self.counted.add_version(version, 1)
 
     def set_listed(self, version: ObjectVersion, *, listed: bool) -> None:
         """Say whether ListObjects shows this entry."""
@@ -242,8 +251,17 @@ class VersionWrites(VersionReads, BlobWrites):
         place = (acl.value, tags_json, version.bucket_id, version.key, version.seq)
         self._run(_UPDATE, place)
 
-    def rewrite_version(self, version: ObjectVersion) -> None:
+    def rewrite_version(self, version: ObjectVersion, *, shares_blobs: bool = False) -> None:
         """Store another content or state of an entry in place; see ``domain.ports.MetaTx``."""
+        before = self.version_by_seq(version.bucket_id, version.key, version.seq)
+        assert before is not None, "an entry that is gone"
+        if version.extents != before.extents:
+            same = _common_len(before.extents, version.extents)
+            if shares_blobs:  # first: what is given up may be among it
+                self.share_blobs(version.extents[same:])
+            self.release_blobs(before.extents[same:])
+        self.counted.add_version(before, -1)
+        self.counted.add_version(version, 1)
         self._run(
             _REWRITE,
             (
@@ -266,4 +284,5 @@ class VersionWrites(VersionReads, BlobWrites):
     def delete_version(self, version: ObjectVersion) -> None:
         """Remove an entry and count its blobs as used once less; unused blobs are collected."""
         self._run(_DELETE, (version.bucket_id, version.key, version.seq))
+        self.counted.add_version(version, -1)
         self.release_blobs(version.extents)

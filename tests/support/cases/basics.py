@@ -46,7 +46,7 @@ CASES = {
     "PutBucketVersioning": Case(
         at("PUT", ("versioning", None), body=SUSPENDED),
         at("PUT", ("versioning", None), body=SUSPENDED.replace(b"Suspended", b"On")),
-        "InvalidArgument",
+        "MalformedXML",
     ),
     "GetBucketVersioning": Case(
         at("GET", ("versioning", None)),

@@ -19,6 +19,7 @@ RULE = b"""<ReplicationConfiguration><Rule><Destination><Bucket>public</Bucket>
 </ReplicationConfiguration>"""
 NO_RULE = b"<ReplicationRules><ID>none</ID></ReplicationRules>"
 RULE_ID = "{rule}"  # stands for the rule of src-bucket
+UPLOAD = "{upload}"  # stands for an upload of the key "key" with one part
 RTC = b"<ReplicationRule><RTC><Status>disabled</Status></RTC><ID>{rule}</ID></ReplicationRule>"
 POLICY = b"""{"Version": "1", "Statement": [{"Effect": "Allow", "Action": ["oss:GetObject"],
 "Principal": ["2000000000000002"], "Resource": ["acs:oss:*:*:b/*"]}]}"""
@@ -27,7 +28,8 @@ POLICY = b"""{"Version": "1", "Statement": [{"Effect": "Allow", "Action": ["oss:
 class Case(NamedTuple):
     """One built operation: a request that works, one that is malformed, and what is said to it.
 
-    ``found`` is the status of the good request, ``missing_key`` that for a key nobody put.
+    ``found`` is the status of the good request, ``missing_key`` that for a key nobody put, and
+    ``missing_code`` what is said then.
     """
 
     good: Call
@@ -35,6 +37,7 @@ class Case(NamedTuple):
     code: str
     found: int = 200
     missing_key: int = 404
+    missing_code: str = "NoSuchKey"
 
 
 def at(method: str, *query: tuple[str, str | None], body: bytes = b"", **headers: str) -> Call:

@@ -12,7 +12,7 @@ from emulator.access.policy.reading import DEPTH_MAX
 from emulator.access.policy.records import Effect, PolicyKind
 from tests.unit.access.build import TRUSTS_OSS, Json, allow, deny, document
 
-RAM, SESSION, BUCKET, TRUST = PolicyKind
+RAM, SESSION, BUCKET, TRUST, _ = PolicyKind
 SYNTAX = PolicyFault.SYNTAX
 VERSION = PolicyFault.VERSION
 TOO_LARGE = PolicyFault.TOO_LARGE

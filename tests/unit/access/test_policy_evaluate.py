@@ -255,15 +255,13 @@ PUBLIC: list[tuple[Json, bool]] = [
     (allow("oss:*", Principal=["*"]), False),
     (allow("oss:*", Principal=["*", "2000"]), False),
     (allow("oss:*", Principal=["2000"]), True),
-    (allow("oss:*", Principal=["*"], Condition=VPC), True),
+    (allow("oss:*", Principal=["*"], Condition=VPC), False),  # whoever is in no VPC
     (deny("oss:*", Principal=["*"]), True),
 ]
 
 
 @pytest.mark.parametrize(("statement", "counts"), PUBLIC)
-def test_blocking_public_access_ignores_unconditional_grants_to_everyone(
-    statement: Json, counts: bool
-) -> None:
+def test_blocking_public_access_ignores_grants_to_the_public(statement: Json, counts: bool) -> None:
     caller = Caller(("2000",))
     policies = (bucket_policy(statement),)
     asked = PolicyRequest("oss:GetObject", OBJECT, {}, caller, False, True)

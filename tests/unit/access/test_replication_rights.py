@@ -6,11 +6,13 @@ import pytest
 
 from emulator.access.identity import Principal
 from emulator.access.replication_rights import (
+    CURRENT_TIME,
     BucketEnd,
     OwnBucketPolicies,
     RightReason,
     prepare_right,
     replication_right,
+    service_context,
 )
 from tests.unit.access.build import (
     OTHER,
@@ -200,3 +202,25 @@ def test_a_policy_may_name_one_region(region: str, allowed: bool) -> None:
     assert decision.allowed is allowed
     if not allowed:
         assert decision.resource == f"acs:oss:*:{OWNER}:dst/key"
+
+
+def test_what_one_statement_allows_is_one_record() -> None:
+    policies = ram(allow(PUT, DEST[1]), allow(PUT, "acs:oss:*:*:dst/b*"), name="two")
+    right = prepare_right(a_role(policies), PUT, end("dst"))
+    first = right.decide("acs:oss:*:1000:dst/a")
+    assert right.decide("acs:oss:*:1000:dst/c") is first
+    assert first.statement is not None
+    assert first.statement.describe() == "Allow statement 0 of RAM policy two"
+
+
+def test_conditions_see_the_service_and_the_time() -> None:
+    in_time = {"DateLessThan": {CURRENT_TIME: "2026-02-01T00:00:00Z"}}
+    encrypted = {"Bool": {"acs:SecureTransport": "true"}}
+    policies = ram(
+        allow(PUT, DEST, Condition=in_time | encrypted),
+        deny(PUT, DEST, Condition={"IpAddress": {"acs:SourceIp": "*"}}),
+    )
+    for now, allowed in (("2026-01-31T23:59:59Z", True), ("2026-02-01T00:00:00Z", False)):
+        right = prepare_right(a_role(policies), PUT, end("dst"), service_context(now))
+        assert right.decide("acs:oss:*:1000:dst/a").allowed is allowed
+        assert CURRENT_TIME in right.condition_keys

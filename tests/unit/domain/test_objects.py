@@ -130,7 +130,7 @@ async def test_the_version_id_of_a_delete_marker_cannot_be_read(
 
 async def test_an_appendable_object_becomes_a_normal_one_by_copying(store: SqliteStore) -> None:
     def work(tx: SqliteTx) -> ObjectVersion:
-        bucket = recording_bucket(tx)
+        bucket = tx.insert_bucket(new_bucket("bucket"))
         source = objects.put_object(tx, bucket, WRITE, CONTENT, MOMENT)
         appendable = msgspec.structs.replace(
             source, seq=tx.next_seq(), key="log", kind=VersionKind.APPENDABLE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,11 +10,15 @@ import pytest
 import yaml
 from msgspec import inspect
 
+from emulator.kms.model import KeyState
+from emulator.kms.vault import Vault
 from emulator.storage.sqlite.store import SqliteStore
 from emulator.world.document import World, read_world
 from emulator.world.load import load_world
 
 EXAMPLE = (Path(__file__).resolve().parents[3] / "fixtures" / "every-field.yaml").read_text("utf-8")
+
+VAULT = Vault(bytes(32), os.urandom)
 
 Field = tuple[str, str]  # the name of a Spec class, and of a field of it
 
@@ -64,10 +69,13 @@ def test_a_field_that_does_not_occur_is_noticed(line: str, field: Field) -> None
 async def test_it_loads() -> None:
     store = SqliteStore.open(":memory:")
     try:
-        loaded = await load_world(store, read_world(EXAMPLE, "every-field.yaml"), now_ms=1_000)
+        loaded = await load_world(
+            store, read_world(EXAMPLE, "every-field.yaml"), now_ms=1_000, vault=VAULT
+        )
         with store.read() as view:
             session = view.identities.session("STS.emulatorSession")
             bucket = view.bucket("src-bucket")
+            key = view.kms_key("08c33a6f-4e0a-4a1b-a3fa-7ddfa1d4fb73")
     finally:
         await store.close()
     assert loaded.applied == ("account 1000000000000001", "bucket src-bucket")
@@ -75,3 +83,6 @@ async def test_it_loads() -> None:
     assert session.expires_ms == 43_201_000
     assert bucket is not None
     assert "200000000000000001" in bucket.policy
+    assert key is not None
+    assert key.state is KeyState.DISABLED
+    assert key.tags == {"team": "storage"}

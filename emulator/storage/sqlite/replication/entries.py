@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from itertools import groupby
 from typing import cast
 
 from emulator.domain.model import Change, ObjectVersion
@@ -151,6 +152,9 @@ class EntryWrites(EntryReads, VersionWrites):
             uses = self._run_entries(_SHARE, shared).rowcount
             assert uses == len(shared), "an extent of a blob that is gone"
         self._run_entries(INSERT_VERSION, [_row(replica) for replica in replicas])
+        by_bucket = groupby(replicas, key=lambda replica: replica.bucket_id)
+        for bucket_id, group in by_bucket:
+            self.counted.add_copies(bucket_id, (replica.source for replica in group))
         if unlist:
             self._run_entries(_UNLIST, [(e.bucket_id, e.key, e.seq) for e in unlist])
 

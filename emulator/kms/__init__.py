@@ -1,0 +1,1 @@
+"""The key service: keys and what their material does, aliases, key policies. No wire format."""

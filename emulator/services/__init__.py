@@ -1,0 +1,1 @@
+"""The RPC-style APIs: RAM, STS and KMS, on the emulator's one port."""

@@ -1,0 +1,1 @@
+"""What all RPC-style APIs share: the wire form, both signatures, errors, rendering, paging."""
