@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import ast
 import io
+import pkgutil
 import re
 import sys
 import tokenize
 from collections import Counter
 from collections.abc import Container, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import get_type_hints
 
@@ -27,6 +29,8 @@ from emulator.protocol.handlers import handlers  # noqa: E402
 from emulator.protocol.operations.find import OPERATIONS  # noqa: E402
 from emulator.protocol.operations.model import Operation  # noqa: E402
 from emulator.replication.settings import setting_docs  # noqa: E402
+from emulator.services.products import PRODUCTS  # noqa: E402
+from emulator.services.rpc.call import Product  # noqa: E402
 from tests.support.cases import all_cases  # noqa: E402
 from tests.support.covers import Cover, all_covers  # noqa: E402
 
@@ -172,10 +176,51 @@ def operations_page() -> str:
     return "\n".join(parts)
 
 
+def product_groups(product: Product) -> Iterator[tuple[str, list[str]]]:
+    """The operations of a product by the module that holds them; what is in none comes last."""
+    left = dict(product.operations)
+    package = import_module(f"emulator.services.{product.service}")
+    for info in pkgutil.iter_modules(package.__path__):
+        module = import_module(f"{package.__name__}.{info.name}")
+        names = [name for name in getattr(module, "OPERATIONS", {}) if name in left]
+        for name in names:
+            del left[name]
+        if names:
+            yield info.name, names
+    if left:
+        yield product.service.upper(), list(left)
+
+
+def service_operations_page() -> str:
+    """Every operation of RAM, STS and KMS that is answered."""
+    parts = [
+        "# Operations of RAM, STS and KMS\n",
+        NOTE,
+        "What is answered besides [OSS](operations.md). The right that is asked for is "
+        "`ram:`, `sts:` or `kms:` with the operation's name, unless another is named; "
+        "`GetCallerIdentity` takes none, `ReEncrypt` asks for `kms:ReEncryptFrom` on one key and "
+        "`kms:ReEncryptTo` on the other. "
+        "[Identities](identities.md) shows how to call them, and what differs.\n",
+    ]
+    for product in PRODUCTS:
+        shown = product.service.upper()
+        parts.append(f"## {shown} {product.version}: {len(product.operations)} operations\n")
+        lines = ["| | |", "|---|---|"]
+        for title, names in product_groups(product):
+            cells = []
+            for name in names:
+                other = product.operations[name].permission
+                cells.append(f"`{name}`" + (f" ({other})" if other else ""))
+            lines.append(f"| {title} | {', '.join(cells)} |")
+        parts.append("\n".join(lines) + "\n")
+    return "\n".join(parts)
+
+
 PAGES = {
     "settings.md": settings_page,
     "fidelity.md": fidelity_page,
     "operations.md": operations_page,
+    "service-operations.md": service_operations_page,
 }
 
 
