@@ -12,6 +12,7 @@ import random
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 Tags = tuple[tuple[str, str], ...]
 
@@ -32,13 +33,34 @@ def content(number: int, size_bytes: int) -> bytes:
     return random.Random(number).randbytes(size_bytes)
 
 
+class Piece(NamedTuple):
+    """The content of a part or an append: the bytes of a number."""
+
+    number: int
+    size_bytes: int
+
+    @property
+    def data(self) -> bytes:
+        """The bytes."""
+        return content(self.number, self.size_bytes)
+
+
+class Origin(StrEnum):
+    """How an object came to be, which is how its ETag is made."""
+
+    PUT = "put"
+    UPLOAD = "upload"  # completed from parts
+    OTHER = "other"  # appended, or copied from something else than a put: any ETag
+
+
 @dataclass(slots=True, eq=False)
 class Entry:
     """An object version, or a delete marker, that a client made.
 
-    ``content_number`` says whose bytes it has, ``number`` is in its metadata. ``tags`` are all it
-    ever had, oldest first. ``kept_by_put`` is what became of it, once it was removed and
-    replication had caught up, under a rule that copies no deletions: ``None`` = not known yet.
+    ``content_number`` says whose bytes it has, or ``pieces`` do, ``number`` is in its metadata.
+    ``tags`` are all it ever had, oldest first. ``kept_by_put`` is what became of it, once it was
+    removed and replication had caught up, under a rule that copies no deletions: ``None`` = not
+    known yet.
     """
 
     number: int
@@ -46,6 +68,8 @@ class Entry:
     size_bytes: int = 0
     version_id: str = ""  # "" until it is known
     is_marker: bool = False
+    pieces: tuple[Piece, ...] = ()
+    origin: Origin = Origin.PUT
     tags: list[Tags] = field(default_factory=lambda: [()])
     removed: bool = False
     kept_by_put: bool | None = None
@@ -54,11 +78,19 @@ class Entry:
     @property
     def data(self) -> bytes:
         """The bytes."""
+        if self.pieces:
+            return b"".join(piece.data for piece in self.pieces)
         return content(self.content_number, self.size_bytes)
 
     @property
     def etag(self) -> str:
-        """The ETag the service must show."""
+        """The ETag the service must show, ``""`` for any."""
+        if self.origin is Origin.OTHER:
+            return ""
+        if self.origin is Origin.UPLOAD:
+            digests = [hashlib.md5(each.data).hexdigest().upper() for each in self.pieces]
+            whole = hashlib.md5("".join(digests).encode()).hexdigest().upper()
+            return f'"{whole}-{len(digests)}"'
         return f'"{hashlib.md5(self.data).hexdigest().upper()}"'
 
 

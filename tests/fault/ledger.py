@@ -9,7 +9,8 @@ from enum import StrEnum
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
-from tests.fault.history import Change, Entry, KeyHistory, Kind, Tags
+from tests.fault.history import Change, Entry, KeyHistory, Kind, Origin, Tags
+from tests.fault.uploads import Step, Upload, UploadStep
 from tests.support.wire import Call, Reply, Wire
 
 VERSIONED, PLAIN = "src-versioned", "src-plain"
@@ -50,12 +51,17 @@ class KeyChange(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One request of a writer: done wholly or not at all."""
+    """One request of a writer: done wholly or not at all.
+
+    ``refused``: the server must refuse it, and nothing may come of it.
+    """
 
     name: str
     bucket: str
     changes: list[KeyChange]
     call: Call
+    upload: UploadStep | None = None
+    refused: bool = False
 
 
 class Ledger:
@@ -63,6 +69,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self.keys: dict[str, dict[str, KeyHistory]] = {VERSIONED: {}, PLAIN: {}}
+        self.uploads: list[Upload] = []
         self.open: list[Operation] = []  # sent and not answered
         self.acknowledged: Counter[str] = Counter()
         self.unknown = 0
@@ -82,6 +89,8 @@ class Ledger:
         """The operation was done."""
         for key, change in operation.changes:
             self.history(operation.bucket, key).apply(change)
+        if operation.upload is not None:
+            operation.upload.apply(self.uploads)
 
     def report(self, kind: FaultKind, where: str, what: str) -> None:
         """Note a fault."""
@@ -95,6 +104,7 @@ class Writer:
         self._wire = Wire(port)
         self._ledger = ledger
         self._chance = chance
+        self._name = name
         self._keys = [
             f"{PUT_PREFIX if number % 3 else 'other/'}{name}/{number:02d}"
             for number in range(_KEYS_EACH)
@@ -116,11 +126,12 @@ class Writer:
         ledger.open.append(operation)
         reply = await self._wire.send(operation.call)
         ledger.open.remove(operation)
-        if not 200 <= reply.status < 300:
+        if not (400 <= reply.status < 500 if operation.refused else 200 <= reply.status < 300):
             what = f"{operation.call[:4]} {reply.status} {reply.code}"
             ledger.report(FaultKind.ANSWER, operation.bucket, what)
             return
-        _take_ids(operation, reply, ledger)
+        if not operation.refused:
+            _take_ids(operation, reply, ledger)
         ledger.apply(operation)
         ledger.acknowledged[operation.name] += 1
 
@@ -146,9 +157,7 @@ class Writer:
 
     def _put(self, bucket: str, key: str) -> Operation:
         number = self._ledger.next_number()
-        dice = self._chance.random()
-        least, most = next((least, most) for share, least, most in _SIZES if dice < share)
-        entry = Entry(number, number, self._chance.randint(max(1, least), most))
+        entry = Entry(number, number, self._size_bytes())
         headers = [("content-type", f"text/x-{number % 7}"), ("x-oss-meta-number", str(number))]
         if self._chance.random() < 0.2:
             tags = (("made", str(number)),)
@@ -157,11 +166,23 @@ class Writer:
         call = Call("PUT", bucket, key, headers=tuple(headers), body=entry.data)
         return Operation("put", bucket, [KeyChange(key, Change(Kind.PUT, entry))], call)
 
+    def _size_bytes(self) -> int:
+        dice = self._chance.random()
+        least, most = next((least, most) for share, least, most in _SIZES if dice < share)
+        return self._chance.randint(max(1, least), most)
+
     def _copy(self, bucket: str, key: str, source: Entry) -> Operation:
         """From a key of the writer to one of its keys, with metadata of its own."""
         number = self._ledger.next_number()
         target = self._chance.choice(self._keys)
-        entry = Entry(number, source.content_number, source.size_bytes, tags=[source.tags[-1]])
+        entry = Entry(
+            number,
+            source.content_number,
+            source.size_bytes,
+            pieces=source.pieces,
+            origin=Origin.PUT if source.origin is Origin.PUT else Origin.OTHER,
+            tags=[source.tags[-1]],
+        )
         where = f"/{bucket}/{key}"
         if bucket == VERSIONED:
             where += f"?versionId={source.version_id}"
@@ -222,7 +243,10 @@ class Writer:
 
 
 def _take_ids(operation: Operation, reply: Reply, ledger: Ledger) -> None:
-    """Version ids of what the operation made, and whether the answer says what it should."""
+    """Ids of what the operation made, and whether the answer says what it should."""
+    if operation.upload is not None and operation.upload.step is Step.INITIATE:
+        operation.upload.upload.upload_id = reply.document.findtext("UploadId", "")
+        return
     made = [change.entry for _, change in operation.changes if change.entry is not None]
     if operation.name == "delete batch":
         ids = [
@@ -240,5 +264,5 @@ def _take_ids(operation: Operation, reply: Reply, ledger: Ledger) -> None:
         for entry, version_id in zip(made, ids, strict=True):
             entry.version_id = version_id
     etag = reply.headers.get("etag", "")
-    if etag and made and etag != made[0].etag:
+    if etag and made and made[0].etag not in ("", etag):
         ledger.report(FaultKind.ANSWER, operation.bucket, f"{operation.name}: ETag {etag}")

@@ -15,8 +15,10 @@ from functools import partial
 from pathlib import Path
 
 from emulator.storage.sqlite.stats import kept, recount
-from tests.fault.ledger import PLAIN, PUT_PREFIX, VERSIONED, Fault, FaultKind, Ledger, Writer
-from tests.fault.reading import REPLICAS, Checker
+from tests.fault.ledger import PLAIN, PUT_PREFIX, VERSIONED, Fault, FaultKind, Ledger
+from tests.fault.reading import REPLICAS
+from tests.fault.upload_reading import Checker
+from tests.fault.upload_writer import UploadingWriter
 from tests.support.process import KEY_A, KEY_B, SECRET_A, SECRET_B, UID_A, UID_B, EmulatorProcess
 from tests.support.wire import Call, Wire
 
@@ -27,6 +29,7 @@ _SETTLES_MAX = 600
 _FIRST_LIFE_OPERATIONS = 120  # before the rules, so that there is history to copy
 _KILL_MS = (50, 600)
 _LOG_MAX = 3000
+_ORPHANS = "SELECT count(*) FROM parts WHERE upload NOT IN (SELECT id FROM uploads)"
 _LAGS_S = ("0", "0", "0.2")  # with a lag, changes become stored tasks first
 _RULE = """<ReplicationConfiguration><Rule><Action>{action}</Action>{prefixes}<Destination>
 <Bucket>{bucket}</Bucket><Location>oss-cn-shanghai</Location></Destination>
@@ -156,7 +159,7 @@ class CrashLoop:
             data=self.data,
             world=self._world,
             clock="real",
-            settings=("repl.start_delay_s=0", f"repl.lag_s={lag_s}"),
+            settings=("repl.start_delay_s=0", f"repl.lag_s={lag_s}", "oss.part_bytes_min=0"),
             arguments=("--durability", self._plan.durability),
         )
         process.command[process.command.index("emulator")] = self._plan.module
@@ -198,7 +201,7 @@ class CrashLoop:
         elif number:
             await self._check_sample(server)
         writers = [
-            Writer(f"w{each}", server.port, ledger, random.Random(chance.random()))
+            UploadingWriter(f"w{each}", server.port, ledger, random.Random(chance.random()))
             for each in range(self._plan.writers)
         ]
         if number == 0:
@@ -215,7 +218,7 @@ class CrashLoop:
         server.kill()
         self.outcome.kills += 1
 
-    async def _begin_history(self, server: EmulatorProcess, writers: list[Writer]) -> None:
+    async def _begin_history(self, server: EmulatorProcess, writers: list[UploadingWriter]) -> None:
         """Some writes, and then the rules, which copy them as historical data."""
         for number in range(_FIRST_LIFE_OPERATIONS):
             await writers[number % len(writers)].step()
@@ -257,12 +260,17 @@ def folder_faults(data: Path) -> list[Fault]:
     uses: Counter[int] = Counter()
     with closing(sqlite3.connect(data / "meta.db")) as database:
         (verdict,) = database.execute("PRAGMA integrity_check").fetchone()
-        for (extents,) in database.execute("SELECT extents FROM versions WHERE extents <> ''"):
-            uses.update(blob_id for blob_id, _, _ in json.loads(extents))
+        for table in ("versions", "parts"):
+            query = f"SELECT extents FROM {table} WHERE extents <> ''"  # noqa: S608 - one of two
+            for (extents,) in database.execute(query):
+                uses.update(blob_id for blob_id, _, _ in json.loads(extents))
+        (orphans,) = database.execute(_ORPHANS).fetchone()
         rows = database.execute("SELECT id, refs, home, file FROM blobs").fetchall()
         inline = {row[0] for row in database.execute("SELECT blob_id FROM blob_data")}
         figures, there_is = kept(database), recount(database)
     faults = [] if verdict == "ok" else [Fault(FaultKind.FILE, "meta.db", verdict)]
+    if orphans:
+        faults.append(Fault(FaultKind.FILE, "meta.db", f"{orphans} parts of no upload"))
     if figures != there_is:
         off = sorted(set(figures.items()) ^ set(there_is.items()))[:5]
         faults.append(Fault(FaultKind.FILE, "meta.db", f"figures kept and counted: {off}"))

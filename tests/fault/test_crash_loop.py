@@ -17,6 +17,7 @@ import pytest
 from tests.fault.history import Change, Entry, KeyHistory, Kind
 from tests.fault.ledger import PLAIN, VERSIONED, Fault, FaultKind
 from tests.fault.rounds import CrashLoop, Plan
+from tests.fault.uploads import Upload
 from tests.support.process import EmulatorProcess
 from tests.support.wire import Call, Wire
 
@@ -41,6 +42,15 @@ def test_answers_before_the_commit_are_reported_as_losses(tmp_path: Path) -> Non
     plan = Plan(folder=tmp_path, rounds=2, module="tests.fault.early_server")
     outcome = CrashLoop(plan).run()
     assert FaultKind.LOST in {fault.kind for fault in outcome.ledger.faults}
+
+
+def test_parts_that_a_completed_upload_leaves_behind_are_reported(tmp_path: Path) -> None:
+    plan = Plan(folder=tmp_path, rounds=1, module="tests.fault.orphan_server")
+    outcome = CrashLoop(plan).run()
+    assert outcome.ledger.acknowledged["complete"] > 0
+    assert {fault.kind for fault in outcome.ledger.faults} == {FaultKind.FILE}
+    assert any("parts of no upload" in fault.what for fault in outcome.ledger.faults)
+    assert any("blobs counted and used" in fault.what for fault in outcome.ledger.faults)
 
 
 @pytest.fixture(name="clean", scope="module")
@@ -129,6 +139,29 @@ def test_replicas_that_are_gone_or_different_are_reported(tmp_path: Path) -> Non
         (FaultKind.WRONG, f"dest-plain-all/{plain_key} null"),
         (FaultKind.LOST, f"dest-plain-put/{plain_key}"),
     }
+
+
+def test_uploads_that_are_gone_or_different_are_reported(tmp_path: Path) -> None:
+    loop = CrashLoop(Plan(folder=tmp_path, rounds=1))
+    assert loop.run().ledger.faults == []
+    uploads = loop.outcome.ledger.uploads
+    gone, changed = uploads[0], next(each for each in uploads[1:] if each.parts)
+
+    def named(upload: Upload) -> tuple[tuple[str, str | None], ...]:
+        return (("uploadId", upload.upload_id),)
+
+    async def spoil(server: EmulatorProcess) -> None:
+        wire = Wire(server.port)
+        await wire.ok(Call("DELETE", gone.bucket, gone.key, named(gone)))
+        part = (("partNumber", "1"), *named(changed))
+        await wire.ok(Call("PUT", changed.bucket, changed.key, part, body=b"by hand"))
+        await wire.ok(Call("POST", PLAIN, "other/by-hand", (("uploads", None),)))
+        wire.close()
+
+    faults = {(fault.kind, fault.where.partition(" ")[0]) for fault in faults_after(loop, spoil)}
+    assert (FaultKind.LOST, f"{gone.bucket}/{gone.key}") in faults
+    assert (FaultKind.EXTRA, f"{PLAIN}/other/by-hand") in faults
+    assert f"{changed.bucket}/{changed.key}" in {where for _, where in faults}
 
 
 def test_a_damaged_file_and_a_file_without_a_row_are_reported(clean: CrashLoop) -> None:
