@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -31,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SettingError as error:
         print(f"ossemu: {error}", file=sys.stderr)
         return _EXIT_USAGE
+    gc.disable()  # nearly all that is made until the server is up stays: see ``serve``
     from emulator.serve import serve  # here, so that --help does not load the server
 
     return serve(settings)

@@ -275,7 +275,8 @@ class App:
     async def _dispatch(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.raw_path.startswith(PREFIX):
             return await self._control(request)
-        if self._services.claims(request):
+        # Requests of the other services have no path; most of those of OSS have one.
+        if request.raw_path[1:2] in ("", "?") and self._services.claims(request):
             return await self._services(request)
         return await self._oss(request)
 

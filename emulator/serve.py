@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -40,6 +41,9 @@ async def _serve(settings: Settings) -> int:
     except OSError as error:
         print(f"ossemu: {error.filename or settings.data}: {error.strerror}", file=sys.stderr)
         return _EXIT_REFUSED
+    finally:
+        gc.freeze()  # no collection looks through it again
+        gc.enable()
     print(banner(app), flush=True)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from functools import lru_cache
 
 import msgspec
 
@@ -184,6 +185,7 @@ class Principal(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 ANONYMOUS = Principal(kind=PrincipalKind.ANONYMOUS)
 
 
+@lru_cache(maxsize=1024)
 def root_principal(account_uid: str, access_key_id: str = "") -> Principal:
     """The account itself. RAM policies are never attached to it."""
     return Principal(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol, Self, TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 
 from emulator.clock import Clock
+from emulator.domain.blob_ports import BlobReader, BlobStore, BlobWriter
 from emulator.domain.events.model import NewEvent
 from emulator.domain.lifecycle.records import Entry, Scan
 from emulator.domain.model import (
@@ -28,6 +29,7 @@ from emulator.rng import Rng
 T = TypeVar("T")
 
 __all__ = [
+    "BlobReader",
     "BlobStore",
     "BlobWriter",
     "Clock",
@@ -344,53 +346,4 @@ class MetaStore(Protocol):
         ``work`` is called on the event loop, must not block, and may share the durable commit with
         other writers. If it raises, nothing of it is kept and the exception is passed on.
         """
-        ...
-
-
-class BlobWriter(Protocol):
-    """A blob that is being written. Exactly one of ``finish`` and ``abort`` must be called."""
-
-    async def write(self, data: bytes) -> None:
-        """Add bytes."""
-        ...
-
-    async def finish(self) -> StagedBlob:
-        """Make the content durable as the store's durability demands."""
-        ...
-
-    async def abort(self) -> None:
-        """Throw away what was written."""
-        ...
-
-
-class BlobReader(Protocol):
-    """Content that is being read, piece by piece. Whoever opens it closes it with ``aclose``."""
-
-    def __aiter__(self) -> Self:
-        """Itself."""
-        ...
-
-    async def __anext__(self) -> bytes:
-        """The next piece. Raises BlobUnreadable."""
-        ...
-
-    async def aclose(self) -> None:
-        """Let go of what is read. Doing it again is harmless."""
-        ...
-
-
-class BlobStore(Protocol):
-    """Content too large for the metadata store."""
-
-    def writer(self) -> BlobWriter:
-        """Begin a blob."""
-        ...
-
-    def open(self, files: Sequence[tuple[Blob, Extent]]) -> BlobReader:
-        """Pieces of the extents in order. The blobs stay readable until the reader is closed,
-        even if their last version is deleted meanwhile. Call it in the same step as the look-up."""
-        ...
-
-    async def discard(self, staged: StagedBlob) -> None:
-        """Give up staged content that no version will refer to."""
         ...

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from emulator.domain.model import ObjectVersion, StorageClass
+from emulator.domain.model import StorageClass
 
 # An object of a colder class is billed as if it were at least this large
 # (OSS GetBucketStat, billed storage of the classes below Standard; documented).
@@ -37,13 +37,6 @@ Counted: TypeAlias = "tuple[Noun, StorageClass | None]"
 BucketStats: TypeAlias = Mapping[Counted, Figures]
 
 NO_FIGURES = Figures()
-
-
-def counted_as(version: ObjectVersion) -> Counted:
-    """Under what an entry of a stack is counted."""
-    if version.is_delete_marker:
-        return Noun.DELETE_MARKER, None
-    return Noun.OBJECT, version.storage_class
 
 
 def billed_bytes(storage_class: StorageClass, size_bytes: int) -> int:

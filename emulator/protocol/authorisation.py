@@ -90,11 +90,11 @@ def _checks(
     """Every permission a request needs: of its operation, and of its headers."""
     operation, bucket = call.operation, call.found_bucket
     facts = None if bucket is None else _facts(call, view, bucket, version)
-    for action in (_action(operation, call.version_id), *_actions_of_headers(call)):
+    for action, kind in _actions(call, call.version_id):
         yield AccessCheck(
             action=action,
             resource=_resource(call, operation.resource, bucket, call.key),
-            operation=_CLASSES[operation.access],
+            operation=kind,
             bucket=facts,
             object_acl=None if version is None else Acl(version.acl.value),
             context=context,
@@ -115,11 +115,11 @@ def authorise_key(call: Call, view: MetaView, key: str, version_id: str | None) 
         return
     version = _entry(view, bucket, key, version_id)
     context = RequestContext(call, view, bucket, version)
-    for action in (_action(operation, version_id), *_actions_of_headers(call)):
+    for action, kind in _actions(call, version_id):
         check = AccessCheck(
             action=action,
             resource=_resource(call, ResourceForm.OBJECT, bucket, key),
-            operation=_CLASSES[operation.access],
+            operation=kind,
             bucket=_facts(call, view, bucket, version),
             object_acl=None if version is None else Acl(version.acl.value),
             context=context,
@@ -211,9 +211,17 @@ def _action(operation: Operation, version_id: str | None) -> str:
     return operation.action
 
 
-def _actions_of_headers(call: Call) -> list[str]:
-    """The permissions that the headers of a request need besides its own."""
-    return [action for name, action in call.operation.header_actions if name in call.headers]
+def _actions(call: Call, version_id: str | None) -> Iterator[tuple[str, OperationClass]]:
+    """The permission a request needs, and those that its headers need besides.
+
+    An ACL that lets everybody write grants no more by a header than by the operation of its own
+    that sets the same: no ACL, no tags, no retention (inferred).
+    """
+    operation = call.operation
+    yield _action(operation, version_id), _CLASSES[operation.access]
+    for name, action in operation.header_actions:
+        if name in call.headers:
+            yield action, OperationClass.MANAGEMENT
 
 
 def _resource(call: Call, form: ResourceForm, bucket: Bucket | None, key: str) -> str:
@@ -222,12 +230,12 @@ def _resource(call: Call, form: ResourceForm, bucket: Bucket | None, key: str) -
     else:
         owner, name, region = bucket.owner_uid, bucket.name, bucket.location
     match form:
-        case ResourceForm.SERVICE:
-            return f"acs:oss:*:{owner}:*"
-        case ResourceForm.BUCKET:
-            return f"acs:oss:{region}:{owner}:{name}"
         case ResourceForm.OBJECT:
             return f"acs:oss:{region}:{owner}:{name}/{key}"
+        case ResourceForm.BUCKET:
+            return f"acs:oss:{region}:{owner}:{name}"
+        case ResourceForm.SERVICE:
+            return f"acs:oss:*:{owner}:*"
 
 
 def _facts(

@@ -157,13 +157,14 @@ class OssServer:
         bucket = view.bucket(target.bucket)
         if bucket is None:
             raise errors.NoSuchBucket(target.bucket, ec="0015-00000101")
-        self._check_endpoint(bucket, target)
+        if self._context.oss.strict_endpoints:
+            self._check_endpoint(bucket, target)
         return bucket
 
     def _check_endpoint(self, bucket: Bucket, target: Target) -> None:
         """With ``oss.strict_endpoints``: a bucket answers at its own region's hosts only."""
         oss = self._context.oss
-        if oss.strict_endpoints and target.region and target.region != bucket.region:
+        if target.region and target.region != bucket.region:
             raise errors.AccessDenied(
                 "The bucket you are attempting to access must be addressed using the specified "
                 "endpoint. Please send all future requests to this endpoint.",

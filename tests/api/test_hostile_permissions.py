@@ -195,3 +195,40 @@ def test_an_anonymous_client_makes_no_bucket(attacker: Attacker) -> None:
     check_refused(attacker.call(Call("PUT", "of-nobody"), ""), 403, "AccessDenied")
     check_refused(attacker.call(Call("GET", ""), ""), 403, "AccessDenied")
     check_refused(attacker.call(Call("GET", "of-nobody")), 404, "NoSuchBucket")
+
+
+OPEN = Call("PUT", "open-to-all", "key", body=b"x")
+INITIATE = OPEN._replace(method="POST", query=(("uploads", None),), body=b"")
+APPEND = OPEN._replace(method="POST", query=(("append", None), ("position", "0")))
+GOVERNING = [
+    *((call, "x-oss-object-acl", "public-read-write") for call in (OPEN, APPEND)),
+    *((call, "x-oss-tagging", "a=b") for call in (OPEN, APPEND, INITIATE)),
+    *((call, "x-oss-object-worm-legal-hold", "ON") for call in (OPEN, INITIATE)),
+]
+
+
+@pytest.mark.parametrize("account", ["b", ""], ids=["other", "anonymous"])
+@pytest.mark.parametrize(("call", "name", "value"), GOVERNING)
+def test_where_everybody_may_write_nobody_else_may_govern(
+    attacker: Attacker, account: str, call: Call, name: str, value: str
+) -> None:
+    attacker.ok(Call("PUT", "open-to-all", headers=(("x-oss-acl", "public-read-write"),)))
+    attacker.ok(OPEN, account)
+    attacker.ok(OPEN._replace(method="DELETE", body=b""), account)
+    before = attacker.everything()
+    reply = attacker.call(call._replace(headers=((name, value),)), account)
+    check_refused(reply, 403, "AccessDenied")
+    assert attacker.everything() == before
+    attacker.ok(Call("DELETE", "open-to-all"))
+
+
+@pytest.mark.parametrize("account", ["b", ""], ids=["other", "anonymous"])
+def test_who_may_write_may_not_pass_over_a_retention(attacker: Attacker, account: str) -> None:
+    attacker.ok(Call("PUT", "open-to-all", headers=(("x-oss-acl", "public-read-write"),)))
+    attacker.ok(Call("PUT", "open-to-all", "plain", body=b"x"))
+    bypass = (("x-oss-bypass-governance-retention", "true"),)
+    call = Call("DELETE", "open-to-all", "plain", headers=bypass)
+    check_refused(attacker.call(call, account), 403, "AccessDenied")
+    assert attacker.ok(Call("GET", "open-to-all", "plain")).body == b"x"
+    attacker.ok(Call("DELETE", "open-to-all", "plain"))
+    attacker.ok(Call("DELETE", "open-to-all"))

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import sqlite3
+from collections.abc import Callable
+
+import msgspec
 import pytest
 
 from emulator.domain.model import BlobHome, Extent, ObjectVersion, StagedBlob
+from emulator.storage.sqlite.statements import Values
 from emulator.storage.sqlite.store import SqliteStore
 from emulator.storage.sqlite.view import SqliteTx
 from tests.contract.building import entry, inline, make_bucket
@@ -129,3 +135,69 @@ async def test_sharing_a_blob_that_is_gone_is_refused(store: SqliteStore) -> Non
     stale = entry(bucket.id, "key", 1, extents=(Extent(99, 0, 1),))
     with pytest.raises(AssertionError):
         await store.write(lambda tx: tx.insert_version(stale, shares_blobs=True, listed=True))
+
+
+MANY = 1_000
+
+
+def put_many(tx: SqliteTx, bucket_id: int, staged: list[StagedBlob]) -> ObjectVersion:
+    """A version of several blobs, the first of which it uses three times."""
+    extents = tuple(tx.add_blob(each) for each in staged)
+    tx.share_blobs((extents[0], extents[0]))
+    version = entry(bucket_id, "many", tx.next_seq(), extents=(*extents, extents[0], extents[0]))
+    tx.insert_version(version, shares_blobs=False, listed=True)
+    return version
+
+
+def counted(tx: SqliteTx, work: Callable[[], object]) -> int:
+    """How many statements the work takes."""
+    plain, run = tx._run, itertools.count()
+
+    def counting(statement: str, values: Values = ()) -> sqlite3.Cursor:
+        next(run)
+        return plain(statement, values)
+
+    tx._run = counting
+    try:
+        work()
+    finally:
+        tx._run = plain
+    return next(run)
+
+
+@pytest.mark.parametrize("number", [2, 5, MANY])
+async def test_many_blobs_are_shared_and_given_up_together(store: SqliteStore, number: int) -> None:
+    unused: list[str] = []
+    store.on_unused_files = unused.extend
+    bucket = await make_bucket(store)
+    files = [StagedBlob(size_bytes=9, file=f"{each:032x}") for each in range(number)]
+    staged = [inline(b"content"), *files[1:]]
+    first = await store.write(lambda tx: put_many(tx, bucket.id, staged))
+    ids = [extent.blob_id for extent in first.extents]
+    taken: list[int] = []
+
+    def share_and_release(tx: SqliteTx) -> None:
+        taken.append(counted(tx, lambda: copy(tx, first, "copy")))
+        taken.append(counted(tx, lambda: tx.delete_version(first)))
+
+    await store.write(share_and_release)
+    with store.read() as view:
+        found = view.blobs(ids)
+    assert [found[each].file for each in ids[:number]] == ["", *(each.file for each in files[1:])]
+    assert unused == []
+    second = msgspec.structs.replace(first, key="copy", seq=first.seq + 1)
+    await store.write(lambda tx: taken.append(counted(tx, lambda: tx.delete_version(second))))
+    with store.read() as view:
+        assert view.blobs(ids) == {}
+        assert view.inline_data(ids[0]) is None
+    assert sorted(unused) == [each.file for each in files[1:]]
+    assert number < MANY or max(taken) <= 6
+
+
+async def test_blobs_that_are_gone_are_left_out(store: SqliteStore) -> None:
+    extents = await store.write(lambda tx: [tx.add_blob(inline(b"x")) for _ in range(6)])
+    ids = [extent.blob_id for extent in extents]
+    await store.write(lambda tx: tx.release_blobs(extents[2:4]))
+    with store.read() as view:
+        assert sorted(view.blobs(ids)) == [*ids[:2], *ids[4:]]
+        assert sorted(view.blobs(ids[1:3])) == [ids[1]]

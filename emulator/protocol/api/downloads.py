@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import re
 
 from emulator.domain.errors import StorageError
-from emulator.domain.events import NOTIFICATIONS, record_key_event
+from emulator.domain.events import record_key_event
 from emulator.protocol.api.objects import moment_of
-from emulator.protocol.call import Answer, Call, Handler
+from emulator.protocol.call import Answer, Call
 
 _LOG = logging.getLogger("ossemu.protocol")
 _RANGE = re.compile(r"bytes ([0-9]+)-([0-9]+)/([0-9]+)")
 
 
-def reporting_downloads(handler: Handler) -> Handler:
-    """A handler of GetObject that records ``ObjectDownloaded:GetObject`` where a bucket has rules.
-
-    A download is not refused because its event cannot be stored.
-    """
-
-    @functools.wraps(handler)
-    async def answer_and_report(call: Call) -> Answer:
-        answer = await handler(call)
-        if NOTIFICATIONS in call.bucket.setting_names:
-            try:
-                await _report(call, answer)
-            except StorageError as error:
-                _LOG.warning("a download could not be reported: %s", error)
-            except BaseException:
-                if answer.stream is not None:
-                    await answer.stream.aclose()
-                raise
-        return answer
-
-    return answer_and_report
+async def reported(call: Call, answer: Answer) -> Answer:
+    """The answer to a GetObject, once ``ObjectDownloaded:GetObject`` is recorded for the rules of
+    its bucket. A download is not refused because its event cannot be stored."""
+    try:
+        await _report(call, answer)
+    except StorageError as error:
+        _LOG.warning("a download could not be reported: %s", error)
+    except BaseException:
+        if answer.stream is not None:
+            await answer.stream.aclose()
+        raise
+    return answer
 
 
 async def _report(call: Call, answer: Answer) -> None:

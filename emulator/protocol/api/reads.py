@@ -8,10 +8,11 @@ import msgspec
 
 from emulator.access.identity import PrincipalKind
 from emulator.domain import errors, objects
+from emulator.domain.events import NOTIFICATIONS
 from emulator.domain.model import ObjectVersion, VersionKind
 from emulator.domain.objects import Readable
 from emulator.domain.ports import BlobReader, MetaView
-from emulator.protocol.api.downloads import reporting_downloads
+from emulator.protocol.api.downloads import reported
 from emulator.protocol.api.objects import find_version
 from emulator.protocol.api.restore import require_readable
 from emulator.protocol.authorisation import authorise_source
@@ -42,21 +43,35 @@ async def get_object(call: Call) -> Answer:
     """OSS GetObject: versions, links, conditions, ranges and response overrides; documented."""
     if _PROCESS in call.query or _PROCESS in call.headers:
         raise errors.NotImplemented("Processing of objects is not implemented.")
-    anonymous = call.principal.kind is PrincipalKind.ANONYMOUS
-    overrides = override_headers(call.query, anonymous=anonymous)
+    overrides = _overrides(call) if call.query else {}
+    bucket = call.bucket
     with call.context.store.read() as view:
         found = find_readable(call, view)
         content = found.content
         check_conditions(call.headers, content.etag, found.modified_ms)
         _check_state(call, view, found)
         chosen = _chosen_ranges(call, content.size_bytes)
-        headers = object_headers(call.bucket, found.version, found.target)
+        headers = object_headers(bucket, found.version, found.target)
         headers.update(state_headers(found.version, call.now_ms))
-        headers.update(_expiration_header(call, view, found.version))
+        if bucket.setting_names:
+            headers.update(_expiration_header(call, view, found.version))
         headers.update(overrides)
         body = _open_body(call, view, content, chosen, headers)
-    _note_access(call, found)
-    if not chosen and _compresses(call, headers, content.size_bytes):
+    if bucket.setting_names:
+        _note_access(call, found)
+    answer = await _answer(call, chosen, headers, body)
+    return await reported(call, answer) if NOTIFICATIONS in bucket.setting_names else answer
+
+
+def _overrides(call: Call) -> dict[str, str]:
+    anonymous = call.principal.kind is PrincipalKind.ANONYMOUS
+    return override_headers(call.query, anonymous=anonymous)
+
+
+async def _answer(
+    call: Call, chosen: list[ByteRange], headers: dict[str, str], body: _Body
+) -> Answer:
+    if not chosen and _compresses(call, headers, body.length_bytes):
         return await _compressed_answer(headers, body)
     status = 206 if chosen else 200
     if len(body.parts) == 1 and isinstance(body.parts[0], bytes):
@@ -80,16 +95,19 @@ def find_readable(call: Call, view: MetaView) -> Readable:
 def _check_state(call: Call, view: MetaView, found: Readable) -> None:
     """An archived link is as unreadable as an archived target. Raises InvalidObjectState."""
     require_readable(view, call.bucket, found.version, call.now_ms)
-    require_readable(view, call.bucket, found.content, call.now_ms)
+    if found.target is not None:
+        require_readable(view, call.bucket, found.target, call.now_ms)
 
 
 def _chosen_ranges(call: Call, size_bytes: int) -> list[ByteRange]:
     """The ranges that are asked for, none for the whole object."""
     headers = call.headers
+    if "range" not in headers:
+        return []
     standard = headers.get("x-oss-range-behavior") == "standard"
-    if headers.get("x-oss-multi-range-behavior") == "multi-range" and "range" in headers:
+    if headers.get("x-oss-multi-range-behavior") == "multi-range":
         return select_ranges(headers["range"], size_bytes, standard=standard)
-    chosen = select_range(headers.get("range"), size_bytes, standard=standard)
+    chosen = select_range(headers["range"], size_bytes, standard=standard)
     return [] if chosen is None else [chosen]
 
 
@@ -119,8 +137,10 @@ def _open_body(
 
 
 def _compresses(call: Call, headers: dict[str, str], size_bytes: int) -> bool:
-    accepted = call.headers.get("accept-encoding", "")
-    return call.context.oss.gzip_answers and is_compressed(accepted, headers, size_bytes)
+    accepted = call.headers.get("accept-encoding")
+    if accepted is None or not call.context.oss.gzip_answers:
+        return False
+    return is_compressed(accepted, headers, size_bytes)
 
 
 async def _compressed_answer(headers: dict[str, str], body: _Body) -> Answer:
@@ -169,7 +189,7 @@ def _note_access(call: Call, found: Readable) -> None:
 
 
 HANDLERS: Mapping[str, Handler] = {
-    "GetObject": reporting_downloads(get_object),
+    "GetObject": get_object,
     "HeadObject": head_object,
     "GetObjectMeta": get_object_meta,
 }

@@ -19,6 +19,8 @@ _PLAIN_URL: Final = re.compile(r"[!-~]+")
 _HOST: Final = re.compile(r"[A-Za-z0-9_.-]+|[0-9A-Fa-f:.]+")
 _PORTS: Final = {"http": 80, "https": 443}
 _PORT_MAX: Final = 65535
+_GLOBAL_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
+_PROTOCOLS: Final = ipaddress.IPv4Network("192.0.0.0/24")  # a metadata service of a cloud in it
 
 
 class AllowedHost(NamedTuple):
@@ -99,13 +101,22 @@ def _covers_name(pattern: AllowedHost, host: str, port: int) -> bool:
 
 
 def is_public(address: str) -> bool:
-    """Whether an address belongs to the public internet."""
+    """Whether an address belongs to the public internet.
+
+    IPv6 addresses that stand for IPv4 ones (mapped, 6to4, NAT64) lead wherever those do: mapped
+    ones are read as such, the others are not public.
+    """
     try:
         at = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return False
-    mapped = at.ipv4_mapped if isinstance(at, ipaddress.IPv6Address) else None
-    return (mapped or at).is_global and not at.is_multicast
+    if isinstance(at, ipaddress.IPv6Address):
+        mapped = at.ipv4_mapped
+        if mapped is None:
+            is_plain = at in _GLOBAL_UNICAST and at.sixtofour is None and at.teredo is None
+            return is_plain and at.is_global
+        at = mapped
+    return at.is_global and not at.is_multicast and at not in _PROTOCOLS
 
 
 def _is_address(host: str) -> bool:

@@ -67,11 +67,13 @@ def object_headers(
     ``target`` is what a symbolic link leads to: ETag, Content-MD5 and CRC are the target's, the
     date is the later one, everything else the link's (OSS GetObject; documented).
     """
-    content = version if target is None else target
+    content = version
     shown = meta_headers(bucket, version)
-    shown["ETag"] = quoted(content.etag)
-    shown["Last-Modified"] = http_date(max(version.modified_ms, content.modified_ms))
-    shown["x-oss-hash-crc64ecma"] = str(content.crc64)
+    if target is not None:
+        content = target
+        shown["ETag"] = quoted(content.etag)
+        shown["Last-Modified"] = http_date(max(version.modified_ms, content.modified_ms))
+        shown["x-oss-hash-crc64ecma"] = str(content.crc64)
     for name, value in version.headers.items():
         shown[_SHOWN_NAMES.get(name, name)] = value
     shown["Accept-Ranges"] = "bytes"

@@ -6,13 +6,17 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
 from emulator.domain.model import ObjectVersion, StorageClass, VersionKind
-from emulator.domain.stats import Noun, billed_bytes, counted_as
+from emulator.domain.stats import Noun, billed_bytes
 
 _Write: TypeAlias = "Callable[[str, Sequence[int | str]], object]"
-# Bucket, noun (None: the bucket is gone), class, entries, bytes, billed bytes.
-_Step: TypeAlias = "tuple[int, Noun | None, StorageClass | None, int, int, int]"
-_Key: TypeAlias = "tuple[int, Noun, StorageClass | None]"
+# Bucket, noun ("": the bucket is gone), class, entries, bytes, billed bytes. Plain texts: the hash
+# of an enumeration's member is not free, and every write of an object comes by here.
+_Step: TypeAlias = "tuple[int, str, str, int, int, int]"
+_Key: TypeAlias = "tuple[int, str, str]"
 
+_OBJECT, _DELETE_MARKER = Noun.OBJECT.value, Noun.DELETE_MARKER.value
+_UPLOAD, _PART = Noun.UPLOAD.value, Noun.PART.value
+_NO_CLASS = ""
 _NOUGHT = (0, 0, 0)
 
 _ADD = """INSERT INTO bucket_stats
@@ -40,40 +44,40 @@ class StatSteps:
 
     def add_version(self, version: ObjectVersion, entries: int) -> None:
         """An entry of a stack came (1) or went (-1)."""
-        noun, storage_class = counted_as(version)
-        size_bytes = version.size_bytes * entries
-        billed = 0
-        if storage_class is not None:
-            billed = billed_bytes(storage_class, version.size_bytes) * entries
-        self._steps.append((version.bucket_id, noun, storage_class, entries, size_bytes, billed))
+        bucket_id = version.bucket_id
+        if version.kind is VersionKind.DELETE_MARKER:
+            self._steps.append((bucket_id, _DELETE_MARKER, _NO_CLASS, entries, 0, 0))
+            return
+        size_bytes, storage_class = version.size_bytes, version.storage_class
+        billed = billed_bytes(storage_class, size_bytes) * entries
+        self._steps.append(
+            (bucket_id, _OBJECT, str(storage_class), entries, size_bytes * entries, billed)
+        )
 
     def add_copies(self, bucket_id: int, sources: Iterable[ObjectVersion]) -> None:
         """Copies of these versions came to a bucket, many at a time."""
-        sizes: dict[StorageClass, list[int]] = {}
         for source in sources:
             if source.kind is VersionKind.DELETE_MARKER:
-                self._steps.append((bucket_id, Noun.DELETE_MARKER, None, 1, 0, 0))
-            else:
-                sizes.setdefault(source.storage_class, []).append(source.size_bytes)
-        for storage_class, each in sizes.items():
-            billed = sum(billed_bytes(storage_class, size_bytes) for size_bytes in each)
-            self._steps.append(
-                (bucket_id, Noun.OBJECT, storage_class, len(each), sum(each), billed)
-            )
+                self._steps.append((bucket_id, _DELETE_MARKER, _NO_CLASS, 1, 0, 0))
+                continue
+            size_bytes, storage_class = source.size_bytes, source.storage_class
+            billed = billed_bytes(storage_class, size_bytes)
+            self._steps.append((bucket_id, _OBJECT, str(storage_class), 1, size_bytes, billed))
 
     def add_upload(self, bucket_id: int, entries: int) -> None:
         """Uploads came or went."""
-        self._steps.append((bucket_id, Noun.UPLOAD, None, entries, 0, 0))
+        self._steps.append((bucket_id, _UPLOAD, _NO_CLASS, entries, 0, 0))
 
     def add_parts(
         self, bucket_id: int, storage_class: StorageClass, entries: int, size_bytes: int
     ) -> None:
         """Parts came or went; the bytes have the sign of the entries."""
-        self._steps.append((bucket_id, Noun.PART, storage_class, entries, size_bytes, size_bytes))
+        step = (bucket_id, _PART, str(storage_class), entries, size_bytes, size_bytes)
+        self._steps.append(step)
 
     def drop_bucket(self, bucket_id: int) -> None:
         """The bucket went with its figures; its id never comes again."""
-        self._steps.append((bucket_id, None, None, 0, 0, 0))
+        self._steps.append((bucket_id, "", _NO_CLASS, 0, 0, 0))
 
     def write(self, run: _Write) -> None:
         """Write what the steps come to, one row for each figure that changed."""
@@ -81,7 +85,7 @@ class StatSteps:
             return
         sums: dict[_Key, tuple[int, int, int]] = {}
         for bucket_id, noun, storage_class, entries, size_bytes, billed in self._steps:
-            if noun is None:
+            if not noun:
                 sums = {key: each for key, each in sums.items() if key[0] != bucket_id}
                 continue
             key = (bucket_id, noun, storage_class)
@@ -89,6 +93,5 @@ class StatSteps:
             sums[key] = (found[0] + entries, found[1] + size_bytes, found[2] + billed)
         for (bucket_id, noun, storage_class), changes in sums.items():
             if any(changes):
-                class_name = "" if storage_class is None else storage_class.value
-                run(_ADD, (bucket_id, noun.value, class_name, *changes))
+                run(_ADD, (bucket_id, noun, storage_class, *changes))
         self._steps.clear()

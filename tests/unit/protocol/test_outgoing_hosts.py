@@ -67,7 +67,8 @@ def test_everything_public_is_one_pattern() -> None:
 @pytest.mark.parametrize(
     "address",
     ["127.0.0.1", "10.0.0.1", "192.168.1.1", "169.254.169.254", "100.100.100.200", "0.0.0.0",
-     "224.0.0.1", "::", "::1", "fc00::1", "fe80::1", "::ffff:127.0.0.1", "localhost", ""],
+     "224.0.0.1", "::", "::1", "fc00::1", "fe80::1", "::ffff:127.0.0.1", "localhost", "",
+     "2002:7f00:1::", "64:ff9b::a9fe:a9fe", "64:ff9b:1::1", "::127.0.0.1", "192.0.0.192"],
 )  # fmt: skip
 def test_these_addresses_are_not_public(address: str) -> None:
     assert not is_public(address)
