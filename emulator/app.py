@@ -188,7 +188,11 @@ class App:
         """The key service's vault. Raises DataFolderError where keys are there that do not open."""
         with self._store.read() as view:
             sealed_with = view.kms_root_fingerprint()
-        return Vault(open_root_key(self.settings.data, sealed_with, os.urandom), os.urandom)
+        try:
+            return Vault(open_root_key(self.settings.data, sealed_with, os.urandom), os.urandom)
+        except BaseException:
+            self._store.abandon()  # a refused start leaves the folder as it was
+            raise
 
     def _open_blobs(self) -> FileBlobStore | MemoryBlobStore:
         if self.settings.data == MEMORY:

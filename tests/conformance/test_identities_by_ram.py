@@ -35,9 +35,11 @@ def server() -> Iterator[EmulatorProcess]:
 
 
 @pytest.fixture(scope="module")
-def services(server: EmulatorProcess) -> Services:
+def services(server: EmulatorProcess) -> Iterator[Services]:
     """The clients of RAM and STS."""
-    return Services(server)
+    made = Services(server)
+    yield made
+    made.close()
 
 
 def document(*actions: str, effect: str = "Allow", resource: object = "*") -> str:

@@ -51,9 +51,11 @@ def server() -> Iterator[EmulatorProcess]:
 
 
 @pytest.fixture(scope="module")
-def services(server: EmulatorProcess) -> Services:
+def services(server: EmulatorProcess) -> Iterator[Services]:
     """The clients of RAM and STS."""
-    return Services(server)
+    made = Services(server)
+    yield made
+    made.close()
 
 
 def built(lab: Lab, services: Services, kind: Kind, family: str = "core") -> RamSetup:

@@ -74,6 +74,12 @@ class Services:
         known = self._clients.get((family, keys))
         return known or self._clients.setdefault((family, keys), kind(self.server, keys))
 
+    def close(self) -> None:
+        """Close the connections of the clients that keep theirs open."""
+        for client in self._clients.values():
+            if isinstance(client, CoreClient):
+                client._client.session.close()
+
 
 class Kind(enum.Enum):
     """The set-ups of the documentation that take no KMS."""

@@ -159,6 +159,12 @@ class GroupWriter:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.close)
         self._thread.shutdown()
 
+    def abandon(self) -> None:
+        """Close the connection at once; only where nothing was written."""
+        self._closed = True
+        self._connection.close()
+        self._thread.shutdown()
+
     # the group
 
     def _look_for_space(self, reserve: Reserve) -> None:

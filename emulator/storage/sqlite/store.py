@@ -141,6 +141,18 @@ class SqliteStore:
         if self._lock is not None:
             self._lock.release()
 
+    def abandon(self) -> None:
+        """Give the folder back at once; only for a store that nothing was written to."""
+        self._closed = True
+        self._drop_snapshot()
+        if not self._shares_connection:
+            self._reading.close()
+        self._writer.abandon()
+        if self._reserve is not None:
+            self._reserve.close()
+        if self._lock is not None:
+            self._lock.release()
+
     def _drop_snapshot(self) -> None:
         if self._has_snapshot and not self._shares_connection:
             self._has_snapshot = False
