@@ -229,6 +229,7 @@ class App:
             wire=settings.wire,
             policies=policies,
             audit=self.audit,
+            vault=self._vault,
             replication=ReplicationService(
                 self._store,
                 replication,

@@ -31,7 +31,9 @@ from emulator.protocol.object_headers import (
     tags_json,
 )
 from emulator.protocol.object_headers.states import bypasses_governance
+from emulator.protocol.object_keys import key_for_write
 from emulator.protocol.request_context import tagging_facts
+from emulator.protocol.sealed_content import Sealing
 from emulator.protocol.xml import XmlWriter, read_xml, url_encoded
 
 _DELETES_MAX = 1000
@@ -66,7 +68,10 @@ async def put_object(call: Call) -> Answer:
     write = read_object_write(call.key, headers, bucket, encryption_rule(call))
     callback = read_callback(call)
     expected = ExpectedDigest(headers.get("content-md5"), headers.get("x-oss-hash-crc64ecma"))
-    content = await receive_content(call.body, context.blobs, context.oss, expected)
+    write, sealing = await encrypted(call, write)
+    content = await receive_content(
+        call.body, context.blobs, context.oss, expected, sealing=sealing
+    )
     version = await store_upload(call, write, content)
     answer = Answer(
         headers={
@@ -78,6 +83,14 @@ async def put_object(call: Call) -> Answer:
         }
     )
     return await with_callback(call, callback, version, answer)
+
+
+async def encrypted(call: Call, write: ObjectWrite) -> tuple[ObjectWrite, Sealing | None]:
+    """The write with its data key, if it is to be encrypted, and what to encrypt it with."""
+    if not write.encryption_json:
+        return write, None
+    encryption_json, sealing = await key_for_write(call, write.encryption_json)
+    return msgspec.structs.replace(write, encryption_json=encryption_json), sealing
 
 
 async def store_upload(call: Call, write: ObjectWrite, content: Content) -> ObjectVersion:
