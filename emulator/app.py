@@ -43,6 +43,7 @@ from emulator.protocol.server import OssServer
 from emulator.protocol.simulated_world import SimulatedWorld
 from emulator.replication.batch import Tools
 from emulator.replication.counts import Counts
+from emulator.replication.encrypting import KeyTools
 from emulator.replication.engine import Engine
 from emulator.replication.explain import Explanation, explain
 from emulator.replication.progress import progress_of
@@ -148,7 +149,9 @@ class App:
         policies = PolicyCache(principal_required=False)
         self.audit = Audit(settings.oss.audit_entries_max)
         rights = Rights(self._store.identities, policies, replication)
-        tools = Tools(replication, InstantTiming(replication), rights, self._rng, self.audit)
+        keys = KeyTools(self._vault, policies, self._rng)
+        timing = InstantTiming(replication)
+        tools = Tools(replication, timing, rights, self._rng, keys, self.audit)
         self._tools = tools
         self._callbacks = Callbacks(self._outgoing, CallbackKey(self._keep_callback_key))
         self._access_times = AccessTimes(self._store, clock, self._rng)

@@ -42,13 +42,27 @@ NoteUse = Callable[[str, str, KeyDecision], None]
 
 
 class KeyUser(msgspec.Struct, frozen=True):
-    """Who uses keys, and how it is told to the audit log. No principal: OSS itself."""
+    """Who uses keys, and how it is told to the audit log. No principal: OSS itself.
+
+    Keys of ``owner_uid`` are shown by their id, those of others by their ARN; "" is the holder.
+    """
 
     principal: Principal | None
     policies: PolicyCache
     now_ms: int
     note: NoteUse | None = None
     context: Context = EMPTY_CONTEXT
+    owner_uid: str = ""
+
+
+class KeyDenied(KeyRefused):
+    """A user may not use a key; ``decision`` says why."""
+
+    def __init__(self, decision: KeyDecision, user: Principal, key_arn: str) -> None:
+        self.decision = decision
+        self.user = user.arn or user.name
+        self.key_arn = key_arn
+        super().__init__(Reason.DENIED, decision.message, missing=decision.missing)
 
 
 class Sealed(msgspec.Struct, frozen=True, gc=False):
@@ -139,7 +153,7 @@ def _wrapped(
         return _sealed(encryption, encryption.key_id, vault.seal(_SSE_OSS, data_key), data_key)
     key = _named_key(view, encryption.key_id, holder, user.now_ms)
     _require(user, key, GENERATE_DATA_KEY)
-    shown = key.id if key.account_uid == holder.account_uid else key.arn
+    shown = key.id if key.account_uid == (user.owner_uid or holder.account_uid) else key.arn
     if data_key is None:
         made = using.generate_data_key(view, vault, key)
         return _sealed(encryption, shown, made.blob, made.plaintext)
@@ -173,4 +187,4 @@ def _require(user: KeyUser, key: Key, action: str) -> None:
     if user.note is not None:
         user.note(action, key.arn, decision)
     if not decision.allowed:
-        raise KeyRefused(Reason.DENIED, decision.message, missing=decision.missing)
+        raise KeyDenied(decision, user.principal, key.arn)

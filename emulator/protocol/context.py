@@ -13,7 +13,6 @@ from emulator.access.policy.cache import PolicyCache
 from emulator.config import OssSettings, WireSettings
 from emulator.domain.access_times import AccessTimes
 from emulator.domain.ports import BlobStore, Clock, Rng
-from emulator.kms.ports import KeyTx, KeyView
 from emulator.kms.vault import Vault
 from emulator.replication.ports import ReplicationTx, ReplicationView
 from emulator.replication.service import ReplicationService
@@ -24,7 +23,7 @@ if TYPE_CHECKING:  # what makes callbacks looks at calls, and those at this cont
 T = TypeVar("T")
 
 
-class RequestView(ReplicationView, KeyView, Protocol):
+class RequestView(ReplicationView, Protocol):
     """One consistent reading of buckets, objects, rules, keys and identities."""
 
     @property
@@ -33,7 +32,7 @@ class RequestView(ReplicationView, KeyView, Protocol):
         ...
 
 
-class RequestTx(ReplicationTx, KeyTx, Protocol):
+class RequestTx(ReplicationTx, Protocol):
     """A write transaction of a request."""
 
 

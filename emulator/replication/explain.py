@@ -10,6 +10,7 @@ from emulator.domain.model import Bucket, Change, ChangeKind, ObjectVersion, Ver
 from emulator.replication.apply import find_target
 from emulator.replication.batch import Tools, history_change
 from emulator.replication.decide import Decision, Facts, compile_rule, decide
+from emulator.replication.encrypting import ReplicaEncryption
 from emulator.replication.explain_records import (
     EntryNote,
     Explanation,
@@ -143,6 +144,7 @@ class _RuleReading:
         self._destination = view.bucket(rule.spec.destination_bucket)
         self._tasks = view.tasks_of_key(rule.uid, subject.key)
         self._rights: RuleRights | None = None
+        self._encryption: ReplicaEncryption | None = None
         self._cannot: Refusal | None = None
 
     def note(self) -> RuleNote:
@@ -301,6 +303,7 @@ class _RuleReading:
             self._cannot = rights
         else:
             self._rights = rights
+            self._encryption = self._tools.encryption(self._view, target, rights, self._now_ms)
 
     def _checks(self) -> tuple[CheckedRight, ...]:
         """Every right of the rule, asked for this key."""
@@ -340,8 +343,15 @@ class _RuleReading:
             return self._cannot
         refusal = self._rights.refusal(outcome, self._subject.key)
         if refusal is None and not self._is_taken(change) and self._is_history(change):
-            return self._rights.list_refusal()
-        return refusal
+            refusal = self._rights.list_refusal()
+        return refusal or self._key_refusal(outcome, change)
+
+    def _key_refusal(self, work: Work, change: Change) -> Refusal | None:
+        """Why the replica could not be encrypted now, if so."""
+        source = self._source_entry(change)
+        if self._encryption is None or work.effect is not Effect.COPY_VERSION or source is None:
+            return None
+        return self._encryption.refusal(self._view, source)
 
     def _replica(self) -> EntryNote | None:
         """What the destination holds of the subject."""

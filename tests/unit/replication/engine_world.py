@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
@@ -24,8 +25,10 @@ from emulator.domain.model import (
     encode_strings,
 )
 from emulator.domain.objects import Content, Deletion, Moment, ObjectWrite
+from emulator.kms.vault import Vault
 from emulator.replication.batch import Tools
 from emulator.replication.counts import Counts
+from emulator.replication.encrypting import KeyTools
 from emulator.replication.engine import Engine
 from emulator.replication.model import Rule, RuleSpec, TagFilter, Task
 from emulator.replication.ports import NewRule, ReplicationTx
@@ -102,6 +105,11 @@ def bucket_policy(
     )
 
 
+def key_tools(rng: SeededRng) -> KeyTools:
+    """What replicas are encrypted with."""
+    return KeyTools(Vault(bytes(32), os.urandom), PolicyCache(), rng)
+
+
 class World:
     """Everything a test of the engine needs, with short names."""
 
@@ -125,6 +133,7 @@ class World:
                 InstantTiming(self.settings),
                 Rights(self.store.identities, PolicyCache(), self.settings),
                 self.rng,
+                key_tools(self.rng),
             ),
         )
 
