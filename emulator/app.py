@@ -48,6 +48,7 @@ from emulator.replication.engine import Engine
 from emulator.replication.explain import Explanation, explain
 from emulator.replication.progress import progress_of
 from emulator.replication.regions import known_regions
+from emulator.replication.resealing import Resealing
 from emulator.replication.rights import Rights
 from emulator.replication.service import ReplicationService
 from emulator.replication.settings import ReplicationSettings, settings_from
@@ -149,7 +150,7 @@ class App:
         policies = PolicyCache(principal_required=False)
         self.audit = Audit(settings.oss.audit_entries_max)
         rights = Rights(self._store.identities, policies, replication)
-        keys = KeyTools(self._vault, policies, self._rng)
+        keys = KeyTools(self._vault, policies, self._rng, Resealing(self._vault, self._blobs))
         timing = InstantTiming(replication)
         tools = Tools(replication, timing, rights, self._rng, keys, self.audit)
         self._tools = tools

@@ -19,9 +19,9 @@ from emulator.domain import errors
 from emulator.domain.model import StagedBlob
 from emulator.domain.objects import Content
 from emulator.domain.ports import BlobReader, BlobStore, BlobWriter
+from emulator.kms.sealed_content import Sealing, new_writer
 from emulator.protocol.delivery.traffic import Pace
 from emulator.protocol.http import Connection
-from emulator.protocol.sealed_content import Sealing, new_writer
 
 _PIECE_BYTES = 1024 * 1024
 _HASH_INLINE_BYTES = 64 * 1024  # more than that is hashed outside the event loop

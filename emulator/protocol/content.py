@@ -8,8 +8,8 @@ from emulator.domain import errors
 from emulator.domain.model import Blob, BlobHome, Extent
 from emulator.domain.ports import BlobReader, BlobStore, MetaView
 from emulator.kms.frames import open_blob
+from emulator.kms.sealed_content import OpeningReader
 from emulator.protocol.ranges import ByteRange
-from emulator.protocol.sealed_content import OpeningReader
 
 
 def open_content(

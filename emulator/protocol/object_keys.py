@@ -18,10 +18,10 @@ from emulator.kms.object_keys import (
 )
 from emulator.kms.ports import KeyTx, KeyView
 from emulator.kms.refusals import KeyRefused
+from emulator.kms.sealed_content import Sealing
 from emulator.protocol.call import Call
 from emulator.protocol.kms_errors import oss_refusal
 from emulator.protocol.request_context import request_facts
-from emulator.protocol.sealed_content import Sealing
 
 
 def holder_of(bucket: Bucket) -> KeyHolder:

@@ -12,10 +12,10 @@ import msgspec
 
 from emulator.domain.model import Extent, StagedBlob
 from emulator.domain.ports import BlobWriter
+from emulator.kms.sealed_content import Sealing, new_writer
 from emulator.protocol.content import open_if_there
 from emulator.protocol.context import ServerContext
 from emulator.protocol.pieces import Pieces
-from emulator.protocol.sealed_content import Sealing, new_writer
 
 _EXTENTS_AT_ONCE = 64  # looked up in one reading, so that the event loop is not held up
 _PIECE_BYTES = 1024 * 1024

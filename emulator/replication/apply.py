@@ -123,8 +123,8 @@ class Applier:
         self._untouched = set() if self._is_mixed else set(keys)
 
     def apply(self, work: Work, change: Change, source: ObjectVersion | None) -> Skip | None:
-        """Do the work; a ``Skip`` says why there was nothing to do. Raises ReplicaNotEncrypted,
-        nothing being done then."""
+        """Do the work; a ``Skip`` says why there was nothing to do. Raises ReplicaNotEncrypted
+        and ReplicaNotReady, nothing being done then."""
         effect = work.effect
         if effect is Effect.COPY_VERSION and source is not None and self._can_collect(source):
             return self._collect(change, source)

@@ -17,6 +17,7 @@ from emulator.replication.encrypting import (
     KeyTools,
     ReplicaEncryption,
     ReplicaNotEncrypted,
+    ReplicaNotReady,
     replica_keys,
 )
 from emulator.replication.model import (
@@ -60,6 +61,7 @@ class Tools(msgspec.Struct, frozen=True):
         key_id = target.rule.spec.replica_kms_key_id
         return ReplicaEncryption(
             tools=self.keys,
+            rule_uid=target.rule.uid,
             keys=replica_keys(view, target.source, target.destination, key_id),
             role=rights.principal,
             now_ms=now_ms,
@@ -178,7 +180,10 @@ class RuleBatch:
             self.counts.skipped += 1
             self._finish(task)
             return
-        refusal = self._attempt(outcome, task.change, source)
+        try:
+            refusal = self._attempt(outcome, task.change, source)
+        except ReplicaNotReady:
+            return  # still due
         if refusal is None:
             self._finish(task)
             return
@@ -282,7 +287,11 @@ class RuleBatch:
         elif due_ms > self.now_ms:
             self._store(change, TaskState.WAITING, due_ms)
         else:
-            refusal = self._attempt(work, change, source)
+            try:
+                refusal = self._attempt(work, change, source)
+            except ReplicaNotReady:
+                self._store(change, TaskState.WAITING, self.now_ms)
+                return
             if refusal is not None:
                 self._store(change, TaskState.FAILED, self.retry_ms(1), refusal)
 

@@ -39,6 +39,7 @@ from emulator.kms.refusals import KeyRefused
 from emulator.kms.vault import Vault
 from emulator.replication.model import FailureReason, Refusal
 from emulator.replication.ports import ReplicationTx, ReplicationView
+from emulator.replication.resealing import ContentName, Resealed, Resealing
 from emulator.rng import Rng
 
 _DENIED = {
@@ -56,12 +57,17 @@ class ReplicaNotEncrypted(Exception):
         super().__init__(refusal.message)
 
 
+class ReplicaNotReady(Exception):
+    """The content of a replica has to be encrypted first: try again after ``Resealing.prepare``."""
+
+
 class KeyTools(msgspec.Struct, frozen=True):
     """What keys are used with."""
 
     vault: Vault
     policies: PolicyCache
     rng: Rng
+    resealing: Resealing
 
 
 class ReplicaContent(msgspec.Struct, frozen=True, gc=False):
@@ -76,6 +82,7 @@ class ReplicaEncryption(msgspec.Struct, frozen=True, kw_only=True):
     """How the replicas of one rule are encrypted. ``role`` is None where OSS acts for itself."""
 
     tools: KeyTools
+    rule_uid: int
     keys: ReplicaKeys
     role: Principal | None
     now_ms: int
@@ -90,7 +97,7 @@ class ReplicaEncryption(msgspec.Struct, frozen=True, kw_only=True):
         return encryption is not None and encryption.algorithm != Algorithm.KMS
 
     def content(self, tx: ReplicationTx, source: ObjectVersion) -> ReplicaContent:
-        """What the replica of an object holds. Raises ReplicaNotEncrypted."""
+        """What the replica of an object holds. Raises ReplicaNotEncrypted and ReplicaNotReady."""
         if self.is_shared(source):
             return ReplicaContent(source.encryption_json, source.extents, shares_blobs=True)
         wanted, holder = self._wanted(source), self._holder(source)
@@ -134,20 +141,21 @@ class ReplicaEncryption(msgspec.Struct, frozen=True, kw_only=True):
         return KeyHolder(keys.source.account_uid, destination.region)
 
     def _seal(self, tx: ReplicationTx, source: ObjectVersion, wanted: str) -> ReplicaContent:
-        """The replica of an object that is not encrypted itself.
-
-        Content in files is shared as it is: the replica shows its encryption and its bytes are
-        those of the source.
-        """
+        """The replica of an object that is not encrypted itself: its content once more."""
         blobs = tx.blobs([extent.blob_id for extent in source.extents])
+        is_large = any(blob.home is BlobHome.FILE for blob in blobs.values())
+        name = ContentName(self.rule_uid, source.bucket_id, source.seq, source.extents)
+        ready = self.tools.resealing.take(name) if is_large else None
+        if ready is not None:
+            return self._resealed(tx, source, ready)
         try:
             made = new_data_key(
                 tx, self.tools.vault, wanted, self._holder(source), self._user(wanted)
             )
         except KeyRefused as error:
             raise self._refused(error, GENERATE_DATA_KEY, wanted) from error
-        if any(blob.home is BlobHome.FILE for blob in blobs.values()):
-            return ReplicaContent(wanted, source.extents, shares_blobs=True)
+        if is_large:
+            raise ReplicaNotReady
         content = b"".join(
             (tx.inline_data(extent.blob_id) or b"")[extent.offset_bytes :][: extent.length_bytes]
             for extent in source.extents
@@ -157,6 +165,19 @@ class ReplicaEncryption(msgspec.Struct, frozen=True, kw_only=True):
         sealed = seal(made.data_key, self.tools.vault.random, content)
         extent = tx.add_blob(StagedBlob(size_bytes=len(content), data=sealed))
         return ReplicaContent(made.encryption_json, (extent,), shares_blobs=False)
+
+    def _resealed(
+        self, tx: ReplicationTx, source: ObjectVersion, ready: Resealed
+    ) -> ReplicaContent:
+        if ready.staged is None:
+            raise ReplicaNotEncrypted(
+                Refusal(
+                    reason=FailureReason.CONTENT_NOT_ENCRYPTED,
+                    message=f"The content could not be encrypted: {ready.failure}.",
+                )
+            )
+        encryption_json = self._rewrap(tx, source, ready.data_key)
+        return ReplicaContent(encryption_json, (tx.add_blob(ready.staged),), shares_blobs=False)
 
     def _open(self, view: ReplicationView, source: ObjectVersion) -> bytes:
         user = KeyUser(self.role, self.tools.policies, self.now_ms, self.note, self.context)

@@ -189,6 +189,28 @@ def test_a_key_that_cannot_be_used_is_the_reason_and_is_tried_again(own: Lab) ->
     assert content(target, "secret") == BIG
 
 
+@pytest.mark.parametrize("default", ["AES256", "KMS"])
+def test_large_plain_objects_are_encrypted_for_their_replicas(own: Lab, default: str) -> None:
+    source, target, _ = replicating(own, "")
+    default_of(target, default)
+    bodies = {f"key-{number}": os.urandom(200_000 + number) for number in range(20)}
+    for key, body in bodies.items():
+        source.put_object(key, body)
+    source.append_object("log", 0, BIG)
+    own.settle()
+    source.append_object("log", len(BIG), b"more")
+    own.settle()
+    bodies["log"] = BIG + b"more"
+    for key, body in bodies.items():
+        assert content(target, key) == content(source, key) == body
+        assert shown(target, key)[0] == default
+        assert own.server.explain(source.bucket_name, key)["rules"][0]["standing"] == "completed"
+    assert target.get_object("log", byte_range=(299_999, 300_003)).read() == bodies["log"][-5:]
+    source.delete_object("log")
+    own.settle()
+    assert content(target, "log") is None
+
+
 def key_policy(*statements: tuple[str, tuple[str, ...]]) -> str:
     """A key policy that allows principals some actions."""
     return json.dumps(

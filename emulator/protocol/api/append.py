@@ -9,6 +9,7 @@ import msgspec
 from emulator.domain import errors, objects
 from emulator.domain.model import ObjectVersion, StorageClass
 from emulator.domain.objects import Appending, Content, ObjectWrite
+from emulator.kms.sealed_content import Sealing
 from emulator.protocol.api.objects import encrypted, encryption_rule, moment_of, version_header
 from emulator.protocol.body import Continued, ExpectedDigest, receive_content
 from emulator.protocol.call import Answer, Call, Handler
@@ -24,7 +25,6 @@ from emulator.protocol.object_headers import (
 from emulator.protocol.object_keys import sealing_of
 from emulator.protocol.parameters import plain_number
 from emulator.protocol.pieces import Pieces
-from emulator.protocol.sealed_content import Sealing
 
 _NO_POSITION, _COLD_CLASS, _WITH_VERSION = "0016-00000501", "0016-00000503", "0016-00000504"
 _KEY_ID = "x-oss-server-side-encryption-key-id"

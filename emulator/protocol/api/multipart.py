@@ -35,6 +35,7 @@ from emulator.domain.uploads.records import (
     Upload,
     UploadName,
 )
+from emulator.kms.sealed_content import Sealing
 from emulator.protocol.api.objects import (
     encrypted,
     encryption_rule,
@@ -56,7 +57,6 @@ from emulator.protocol.object_headers import (
 )
 from emulator.protocol.object_keys import sealing_of
 from emulator.protocol.parameters import plain_number
-from emulator.protocol.sealed_content import Sealing
 from emulator.protocol.stored_content import hash_extents
 from emulator.protocol.xml import XmlWriter, url_encoded
 

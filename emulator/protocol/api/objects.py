@@ -16,6 +16,7 @@ from emulator.domain.model import (
 )
 from emulator.domain.objects import Cause, Content, Deletion, Moment, ObjectWrite
 from emulator.domain.ports import MetaTx, MetaView
+from emulator.kms.sealed_content import Sealing
 from emulator.protocol.addressing import validate_object_key
 from emulator.protocol.api.buckets import acl_answer, read_document
 from emulator.protocol.authorisation import authorise_body, authorise_key
@@ -33,7 +34,6 @@ from emulator.protocol.object_headers import (
 from emulator.protocol.object_headers.states import bypasses_governance
 from emulator.protocol.object_keys import key_for_write
 from emulator.protocol.request_context import tagging_facts
-from emulator.protocol.sealed_content import Sealing
 from emulator.protocol.xml import XmlWriter, read_xml, url_encoded
 
 _DELETES_MAX = 1000

@@ -11,6 +11,7 @@ from emulator.domain.model import Bucket, Extent, ObjectVersion, Versioning
 from emulator.domain.objects import Content, find_content
 from emulator.domain.uploads.parts import find_upload, put_part, put_shared_part
 from emulator.domain.uploads.records import Part
+from emulator.kms.sealed_content import Sealing
 from emulator.protocol.api.copies import CopySource, find_copy_source, read_copy_source
 from emulator.protocol.api.multipart import (
     discard,
@@ -31,7 +32,6 @@ from emulator.protocol.context import RequestTx, RequestView
 from emulator.protocol.dates import iso_date
 from emulator.protocol.object_headers import quoted
 from emulator.protocol.object_keys import key_for_read
-from emulator.protocol.sealed_content import Sealing
 from emulator.protocol.stored_content import hash_extents
 from emulator.protocol.xml import XmlWriter
 

@@ -32,10 +32,12 @@ from emulator.replication.encrypting import KeyTools
 from emulator.replication.engine import Engine
 from emulator.replication.model import Rule, RuleSpec, TagFilter, Task
 from emulator.replication.ports import NewRule, ReplicationTx
+from emulator.replication.resealing import Resealing
 from emulator.replication.rights import Rights
 from emulator.replication.settings import ReplicationSettings
 from emulator.replication.timing import InstantTiming
 from emulator.rng import SeededRng
+from emulator.storage.memory import MemoryBlobStore
 from emulator.storage.sqlite.store import SqliteStore
 
 T = TypeVar("T")
@@ -105,9 +107,10 @@ def bucket_policy(
     )
 
 
-def key_tools(rng: SeededRng) -> KeyTools:
+def key_tools(rng: SeededRng, store: SqliteStore) -> KeyTools:
     """What replicas are encrypted with."""
-    return KeyTools(Vault(bytes(32), os.urandom), PolicyCache(), rng)
+    vault, blobs = Vault(bytes(32), os.urandom), MemoryBlobStore(rng=rng, known=store.known_files)
+    return KeyTools(vault, PolicyCache(), rng, Resealing(vault, blobs))
 
 
 class World:
@@ -133,7 +136,7 @@ class World:
                 InstantTiming(self.settings),
                 Rights(self.store.identities, PolicyCache(), self.settings),
                 self.rng,
-                key_tools(self.rng),
+                key_tools(self.rng, self.store),
             ),
         )
 
