@@ -11,6 +11,7 @@ from emulator.replication.apply import find_target
 from emulator.replication.batch import Tools, history_change
 from emulator.replication.decide import Decision, Facts, compile_rule, decide
 from emulator.replication.encrypting import ReplicaEncryption
+from emulator.replication.explain_notes import entry_note, task_note
 from emulator.replication.explain_records import (
     EntryNote,
     Explanation,
@@ -86,7 +87,7 @@ def explain(
             at_source = _subject(view, source, key, asked)
             incoming.append(_RuleReading(view, tools, rule, at_source, now_ms).note())
     rules = tuple(_RuleReading(view, tools, rule, subject, now_ms).note() for rule in leaving)
-    entry = None if subject.entry is None else _entry_note(view, bucket, subject.entry)
+    entry = None if subject.entry is None else entry_note(view, bucket, subject.entry)
     return Explanation(
         bucket=bucket.name,
         key=key,
@@ -186,7 +187,7 @@ class _RuleReading:
             missing=missing,
             checks=checks,
             replica=replica,
-            tasks=tuple(_task_note(each) for each in self._tasks),
+            tasks=tuple(task_note(each) for each in self._tasks),
         )
 
     def _outcome(self, change: Change) -> Decision:
@@ -364,40 +365,4 @@ class _RuleReading:
             found = self._view.current_version(destination.id, subject.key)
         else:
             found = self._view.version(destination.id, subject.key, version_id)
-        return None if found is None else _entry_note(self._view, destination, found)
-
-
-def _entry_note(view: ReplicationView, bucket: Bucket, entry: ObjectVersion) -> EntryNote:
-    rule_id = source_name = ""
-    applied_ms: int | None = None
-    if entry.origin is not None:
-        applied_ms = entry.origin.applied_ms
-        rule = view.rule_by_uid(entry.origin.rule_uid)
-        rule_id = "(deleted)" if rule is None else rule.spec.rule_id
-        source = None if rule is None else view.bucket_by_id(rule.source_bucket_id)
-        source_name = "" if source is None else source.name
-    return EntryNote(
-        bucket=bucket.name,
-        version_id=entry.version_id,
-        kind=entry.kind.value,
-        modified_ms=entry.modified_ms,
-        modified=iso_time(entry.modified_ms),
-        size_bytes=entry.size_bytes,
-        replica_of_rule=rule_id,
-        replica_of_bucket=source_name,
-        applied_ms=applied_ms,
-        applied="" if applied_ms is None else iso_time(applied_ms),
-    )
-
-
-def _task_note(task: Task) -> TaskNote:
-    return TaskNote(
-        change=task.change.kind,
-        version_id=task.change.version_id,
-        state=task.state,
-        attempts=task.attempts,
-        due_ms=task.due_ms,
-        due=iso_time(task.due_ms),
-        historical=task.change.seq == 0,
-        refusal=task.refusal,
-    )
+        return None if found is None else entry_note(self._view, destination, found)
