@@ -43,10 +43,12 @@ from emulator.protocol.server import OssServer
 from emulator.protocol.simulated_world import SimulatedWorld
 from emulator.replication.batch import Tools
 from emulator.replication.counts import Counts
+from emulator.replication.encrypting import KeyTools
 from emulator.replication.engine import Engine
 from emulator.replication.explain import Explanation, explain
 from emulator.replication.progress import progress_of
 from emulator.replication.regions import known_regions
+from emulator.replication.resealing import Resealing
 from emulator.replication.rights import Rights
 from emulator.replication.service import ReplicationService
 from emulator.replication.settings import ReplicationSettings, settings_from
@@ -148,7 +150,9 @@ class App:
         policies = PolicyCache(principal_required=False)
         self.audit = Audit(settings.oss.audit_entries_max)
         rights = Rights(self._store.identities, policies, replication)
-        tools = Tools(replication, InstantTiming(replication), rights, self._rng, self.audit)
+        keys = KeyTools(self._vault, policies, self._rng, Resealing(self._vault, self._blobs))
+        timing = InstantTiming(replication)
+        tools = Tools(replication, timing, rights, self._rng, keys, self.audit)
         self._tools = tools
         self._callbacks = Callbacks(self._outgoing, CallbackKey(self._keep_callback_key))
         self._access_times = AccessTimes(self._store, clock, self._rng)
@@ -233,6 +237,7 @@ class App:
             wire=settings.wire,
             policies=policies,
             audit=self.audit,
+            vault=self._vault,
             replication=ReplicationService(
                 self._store,
                 replication,

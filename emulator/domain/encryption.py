@@ -1,8 +1,9 @@
 """Which server-side encryption an object gets. Pure.
 
-Only the facts are decided and kept here: algorithm, key id and data algorithm, as PutObject, GET
-and HEAD show them. The bytes are stored as they came until there is a key service: this module is
-where it will be asked for a data key. Until then no key id is looked up, so any text is accepted.
+Only the facts are decided here: algorithm, key id and data algorithm, as PutObject, GET and HEAD
+show them. Which key an id means, and the data key that goes with the facts, is the matter of
+``kms.object_keys``. Content is encrypted with AES-256 whatever the facts say (inferred: which
+data algorithm was used cannot be seen from outside).
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class Encryption(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     algorithm: str
     key_id: str = ""  # of the key service; only with KMS
     data_encryption: str = ""  # only with KMS
+    data_key: str = ""  # wrapped, in base64; "" of versions older than their encryption
 
     def to_json(self) -> str:
         """The text form."""

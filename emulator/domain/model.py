@@ -184,6 +184,7 @@ class StagedBlob(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     Exactly one of ``data`` (small content, written by the transaction itself) and ``file`` (the
     name of a durable file of the blob store) is set. Never written: empty content has no blob.
+    ``size_bytes`` is the length of the content; what is stored of it is longer if it is encrypted.
     """
 
     size_bytes: int
@@ -192,7 +193,7 @@ class StagedBlob(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Blob(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A stored blob as the metadata knows it."""
+    """A stored blob as the metadata knows it; ``size_bytes`` as in ``StagedBlob``."""
 
     id: int
     size_bytes: int

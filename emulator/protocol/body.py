@@ -19,6 +19,7 @@ from emulator.domain import errors
 from emulator.domain.model import StagedBlob
 from emulator.domain.objects import Content
 from emulator.domain.ports import BlobReader, BlobStore, BlobWriter
+from emulator.kms.sealed_content import Sealing, new_writer
 from emulator.protocol.delivery.traffic import Pace
 from emulator.protocol.http import Connection
 
@@ -238,16 +239,18 @@ async def receive_content(
     settings: OssSettings,
     expected: ExpectedDigest,
     continued: Continued | None = None,
+    sealing: Sealing | None = None,
 ) -> Content:
     """Receive an object's content, hashing it on the way, and stage it.
 
     Small content stays in memory until the transaction writes it; larger content streams to the
     blob store in pieces, so memory does not grow with its size. With ``continued`` the CRC given
-    back is that of the whole object; ETag and size are those of what was received.
+    back is that of the whole object; ETag and size are those of what was received. With
+    ``sealing`` it is stored encrypted.
     """
     body.require_length()
     digest = _Digest(continued)
-    staging = _Staging(blobs, settings.inline_bytes_max)
+    staging = _Staging(blobs, settings.inline_bytes_max, sealing)
     bytes_max = settings.object_bytes_max - (0 if continued is None else continued.size_bytes)
     parts: list[bytes] = []
     held = 0
@@ -277,10 +280,11 @@ async def receive_content(
 class _Staging:
     """Content on its way to where it is kept: in memory while it is small, else a blob."""
 
-    __slots__ = ("_blobs", "_data", "_inline_bytes_max", "_writer")
+    __slots__ = ("_blobs", "_data", "_inline_bytes_max", "_sealing", "_writer")
 
-    def __init__(self, blobs: BlobStore, inline_bytes_max: int) -> None:
+    def __init__(self, blobs: BlobStore, inline_bytes_max: int, sealing: Sealing | None) -> None:
         self._blobs = blobs
+        self._sealing = sealing
         self._inline_bytes_max = inline_bytes_max
         self._data = b""
         self._writer: BlobWriter | None = None
@@ -294,7 +298,7 @@ class _Staging:
     async def take(self, reader: BlobReader, length_bytes: int) -> None:
         """Begin with what is stored already."""
         if self.has_outgrown(length_bytes):
-            self._writer = self._blobs.writer()
+            self._writer = new_writer(self._blobs, self._sealing)
         async for piece in reader:
             if self._writer is None:
                 self._data += piece
@@ -304,7 +308,7 @@ class _Staging:
     async def write(self, data: bytes, digest: _Digest) -> None:
         """Add received content, hashed: much of it beside the loop."""
         if self._writer is None and self.has_outgrown(len(data)):
-            self._writer = self._blobs.writer()
+            self._writer = new_writer(self._blobs, self._sealing)
             if self._data:
                 await self._writer.write(self._data)
                 self._data = b""
@@ -321,7 +325,11 @@ class _Staging:
         """What was staged, ``None`` if it is empty."""
         if self._writer is not None:
             return await self._writer.finish()
-        return StagedBlob(size_bytes=len(self._data), data=self._data) if self._data else None
+        if not self._data:
+            return None
+        if self._sealing is not None:
+            return self._sealing.staged(self._data)
+        return StagedBlob(size_bytes=len(self._data), data=self._data)
 
     async def abort(self) -> None:
         """Throw away what was staged."""

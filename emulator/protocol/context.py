@@ -13,6 +13,7 @@ from emulator.access.policy.cache import PolicyCache
 from emulator.config import OssSettings, WireSettings
 from emulator.domain.access_times import AccessTimes
 from emulator.domain.ports import BlobStore, Clock, Rng
+from emulator.kms.vault import Vault
 from emulator.replication.ports import ReplicationTx, ReplicationView
 from emulator.replication.service import ReplicationService
 
@@ -23,12 +24,16 @@ T = TypeVar("T")
 
 
 class RequestView(ReplicationView, Protocol):
-    """One consistent reading of buckets, objects, rules and identities."""
+    """One consistent reading of buckets, objects, rules, keys and identities."""
 
     @property
     def identities(self) -> IdentityStore:
         """Accounts and what belongs to them."""
         ...
+
+
+class RequestTx(ReplicationTx, Protocol):
+    """A write transaction of a request."""
 
 
 class RequestStore(Protocol):
@@ -38,7 +43,7 @@ class RequestStore(Protocol):
         """A consistent view of what is committed. Never hold it across an ``await``."""
         ...
 
-    async def write(self, work: Callable[[ReplicationTx], T]) -> T:
+    async def write(self, work: Callable[[RequestTx], T]) -> T:
         """Run ``work`` in a transaction; its result comes back once it is durable."""
         ...
 
@@ -55,6 +60,7 @@ class ServerContext:
     wire: WireSettings
     policies: PolicyCache
     audit: Audit
+    vault: Vault
     replication: ReplicationService
     changed: Callable[[], None]  # called after a commit that may have given replication work
     callbacks: Callbacks

@@ -93,6 +93,12 @@ class RequestContext:
             return {}
 
 
+def request_facts(call: Call) -> dict[str, Values]:
+    """What every request gives, whatever it is about: for questions outside of OSS."""
+    found = {name: reader(call) for name, reader in _READERS.items()}
+    return {name: values for name, values in found.items() if values}
+
+
 def bucket_tags(view: MetaView, bucket: Bucket) -> dict[str, str]:
     """The tags of a bucket."""
     stored = view.bucket_setting(bucket, "tagging")

@@ -12,6 +12,7 @@ import msgspec
 
 from emulator.domain.model import Extent, StagedBlob
 from emulator.domain.ports import BlobWriter
+from emulator.kms.sealed_content import Sealing, new_writer
 from emulator.protocol.content import open_if_there
 from emulator.protocol.context import ServerContext
 from emulator.protocol.pieces import Pieces
@@ -64,19 +65,25 @@ class _Hashing:
 
 
 async def hash_extents(
-    context: ServerContext, extents: Sequence[Extent], *, copies: bool = False
+    context: ServerContext,
+    extents: Sequence[Extent],
+    *,
+    copies: bool = False,
+    data_key: bytes | None = None,
+    sealing: Sealing | None = None,
 ) -> Hashed | None:
     """MD5 and CRC-64 of the bytes of some extents; ``None`` if one of them is gone meanwhile.
 
     The extents are looked up a few at a time: nobody keeps them, so the caller has to make sure
-    that they were still there at the end. ``copies``: write the bytes to a blob of their own.
+    that they were still there at the end. ``copies``: write the bytes to a blob of their own,
+    encrypted with ``sealing``. ``data_key`` is that of what is read, if it is encrypted.
     Raises BlobUnreadable.
     """
-    sink = context.blobs.writer() if copies and extents else None
+    sink = new_writer(context.blobs, sealing) if copies and extents else None
     hashing = _Hashing(sink)
     try:
         for start in range(0, len(extents), _EXTENTS_AT_ONCE):
-            content = _open(context, extents[start : start + _EXTENTS_AT_ONCE])
+            content = _open(context, extents[start : start + _EXTENTS_AT_ONCE], data_key)
             if content is None:
                 await _abort(sink)
                 return None
@@ -98,7 +105,9 @@ async def _abort(sink: BlobWriter | None) -> None:
         await sink.abort()
 
 
-def _open(context: ServerContext, extents: Sequence[Extent]) -> Pieces | None:
+def _open(
+    context: ServerContext, extents: Sequence[Extent], data_key: bytes | None
+) -> Pieces | None:
     with context.store.read() as view:
-        opened = open_if_there(view, context.blobs, extents)
+        opened = open_if_there(view, context.blobs, extents, data_key)
     return None if opened is None else Pieces(opened)

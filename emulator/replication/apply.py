@@ -11,7 +11,6 @@ from typing import assert_never
 
 import msgspec
 
-from emulator.domain.encryption import KeyHolder, ReplicaKeys, replica_encryption
 from emulator.domain.model import (
     NULL_VERSION_ID,
     Bucket,
@@ -24,6 +23,7 @@ from emulator.domain.model import (
 from emulator.domain.objects import delete_marker, drop_entry, push_entry
 from emulator.domain.versions import new_version_id
 from emulator.domain.worm import Protection, is_guarded, protection, replaced_by_write
+from emulator.replication.encrypting import ReplicaContent, ReplicaEncryption
 from emulator.replication.model import (
     Effect,
     FailureReason,
@@ -83,16 +83,6 @@ def _no_destination(rule: Rule, state: str) -> Refusal:
     )
 
 
-def _replica_keys(tx: ReplicationTx, target: Target) -> ReplicaKeys:
-    source, destination = target.source, target.destination
-    return ReplicaKeys(
-        source=KeyHolder(source.owner_uid, source.region),
-        destination=KeyHolder(destination.owner_uid, destination.region),
-        rule_document=tx.bucket_setting(destination, "encryption"),
-        replica_key_id=target.rule.spec.replica_kms_key_id,
-    )
-
-
 class Applier:
     """Writes one batch of a rule.
 
@@ -100,7 +90,14 @@ class Applier:
     statement for all of them. A key is looked up by itself from its second write on.
     """
 
-    def __init__(self, tx: ReplicationTx, target: Target, now_ms: int, rng: Rng) -> None:
+    def __init__(
+        self,
+        tx: ReplicationTx,
+        target: Target,
+        now_ms: int,
+        rng: Rng,
+        encryption: ReplicaEncryption,
+    ) -> None:
         self._tx = tx
         self._target = target
         self._destination = target.destination
@@ -112,7 +109,7 @@ class Applier:
         self._unlist: list[ObjectVersion] = []
         self._is_mixed = target.source.versioning is not target.destination.versioning
         self._keeps_versions = target.destination.versioning is not Versioning.NEVER
-        self._keys = _replica_keys(tx, target)
+        self._encryption = encryption
 
     @property
     def destination_id(self) -> int:
@@ -126,7 +123,8 @@ class Applier:
         self._untouched = set() if self._is_mixed else set(keys)
 
     def apply(self, work: Work, change: Change, source: ObjectVersion | None) -> Skip | None:
-        """Do the work; a ``Skip`` says why there was nothing to do."""
+        """Do the work; a ``Skip`` says why there was nothing to do. Raises ReplicaNotEncrypted
+        and ReplicaNotReady, nothing being done then."""
         effect = work.effect
         if effect is Effect.COPY_VERSION and source is not None and self._can_collect(source):
             return self._collect(change, source)
@@ -157,7 +155,7 @@ class Applier:
     def _can_collect(self, source: ObjectVersion) -> bool:
         """Whether nothing in the destination's stack of this key has to be removed."""
         key = source.key
-        if key not in self._untouched or self._encryption(source) != source.encryption_json:
+        if key not in self._untouched or not self._encryption.is_shared(source):
             return False
         self._untouched.discard(key)
         if self._keeps_versions:
@@ -202,7 +200,6 @@ class Applier:
                 return Skip(SkipReason.SUPERSEDED)
         seq = tx.next_seq()
         version_id = version_id or new_version_id(seq, self._rng)
-        replica = self._replica(change, source, seq, version_id)
         if version_id != NULL_VERSION_ID:
             versioning = Versioning.ENABLED
         else:
@@ -210,7 +207,9 @@ class Applier:
             versioning = Versioning.SUSPENDED if self._keeps_versions else Versioning.NEVER
         if self._replaces_locked(versioning, current, source.key):
             return Skip(SkipReason.DESTINATION_LOCKED)
-        push_entry(tx, versioning, replica, current, shares_blobs=True)
+        held = self._held(source)
+        replica = self._replica(change, source, seq, version_id, held)
+        push_entry(tx, versioning, replica, current, shares_blobs=held.shares_blobs)
         return None
 
     def _is_locked(self, there: ObjectVersion | None) -> bool:
@@ -267,25 +266,32 @@ class Applier:
             return Skip(SkipReason.ALREADY_THERE)
         if self._is_locked(there):
             return Skip(SkipReason.DESTINATION_LOCKED)
+        held = self._held(source)
         longer = msgspec.structs.replace(
             there,
             size_bytes=source.size_bytes,
             etag=source.etag,
             crc64=source.crc64,
             modified_ms=source.modified_ms,
-            extents=source.extents,
+            extents=held.extents,
+            encryption_json=held.encryption_json,
         )
-        self._tx.rewrite_version(longer, shares_blobs=True)
+        self._tx.rewrite_version(longer, shares_blobs=held.shares_blobs)
         return None
 
-    def _encryption(self, source: ObjectVersion) -> str:
-        """The ``encryption_json`` of a replica; a link has no content to encrypt."""
-        if source.kind is VersionKind.SYMLINK:
-            return ""
-        return replica_encryption(source.encryption_json, self._keys)
+    def _held(self, source: ObjectVersion) -> ReplicaContent:
+        """What the replica of a version holds. Raises ReplicaNotEncrypted."""
+        if source.is_delete_marker:
+            return ReplicaContent("", (), shares_blobs=True)
+        return self._encryption.content(self._tx, source)
 
     def _replica(
-        self, change: Change, source: ObjectVersion, seq: int, version_id: str
+        self,
+        change: Change,
+        source: ObjectVersion,
+        seq: int,
+        version_id: str,
+        held: ReplicaContent,
     ) -> ObjectVersion:
         origin = Origin(self._target.rule.uid, change.seq, source.seq, self._now_ms)
         if source.is_delete_marker:
@@ -300,7 +306,8 @@ class Applier:
             version_id=version_id,
             owner_uid=self._target.owner_uid or source.owner_uid,
             origin=origin,
-            encryption_json=self._encryption(source),
+            encryption_json=held.encryption_json,
+            extents=held.extents,
             state_json="",
         )
 

@@ -13,6 +13,13 @@ from emulator.domain.model import Change, ChangeKind, ObjectVersion, Versioning
 from emulator.replication.apply import Applier, Target, find_target
 from emulator.replication.counts import Counts
 from emulator.replication.decide import Decision, Facts, compile_rule, decide
+from emulator.replication.encrypting import (
+    KeyTools,
+    ReplicaEncryption,
+    ReplicaNotEncrypted,
+    ReplicaNotReady,
+    replica_keys,
+)
 from emulator.replication.model import (
     FailureReason,
     Refusal,
@@ -22,8 +29,8 @@ from emulator.replication.model import (
     TaskState,
     Work,
 )
-from emulator.replication.ports import Failure, NewTask, ReplicationTx
-from emulator.replication.rights import Note, Rights, RuleRights
+from emulator.replication.ports import Failure, NewTask, ReplicationTx, ReplicationView
+from emulator.replication.rights import Note, Rights, RuleRights, context_at
 from emulator.replication.settings import ReplicationSettings
 from emulator.replication.tasks import TaskEvent, next_state, retry_delay_ms
 from emulator.replication.timing import TimingModel
@@ -39,7 +46,28 @@ class Tools(msgspec.Struct, frozen=True):
     timing: TimingModel
     rights: Rights
     rng: Rng
+    keys: KeyTools
     audit: Audit = msgspec.field(default_factory=Audit)
+
+    def encryption(
+        self,
+        view: ReplicationView,
+        target: Target,
+        rights: RuleRights,
+        now_ms: int,
+        note: Note | None = None,
+    ) -> ReplicaEncryption:
+        """How the replicas of a rule are encrypted, by whoever acts for it."""
+        key_id = target.rule.spec.replica_kms_key_id
+        return ReplicaEncryption(
+            tools=self.keys,
+            rule_uid=target.rule.uid,
+            keys=replica_keys(view, target.source, target.destination, key_id),
+            role=rights.principal,
+            now_ms=now_ms,
+            note=note,
+            context=context_at(now_ms),
+        )
 
 
 def history_change(version: ObjectVersion, below: ObjectVersion | None) -> Change:
@@ -105,7 +133,8 @@ class RuleBatch:
         self._rights = rights
         if rights.principal is not None:
             self._note = partial(self._tools.audit.record, self._origin(rights.principal))
-        self._applier = Applier(self.tx, target, self.now_ms, self._tools.rng)
+        encryption = self._tools.encryption(self.tx, target, rights, self.now_ms, self._note)
+        self._applier = Applier(self.tx, target, self.now_ms, self._tools.rng, encryption)
 
     @property
     def destination_id(self) -> int | None:
@@ -151,7 +180,10 @@ class RuleBatch:
             self.counts.skipped += 1
             self._finish(task)
             return
-        refusal = self._attempt(outcome, task.change, source)
+        try:
+            refusal = self._attempt(outcome, task.change, source)
+        except ReplicaNotReady:
+            return  # still due
         if refusal is None:
             self._finish(task)
             return
@@ -255,7 +287,11 @@ class RuleBatch:
         elif due_ms > self.now_ms:
             self._store(change, TaskState.WAITING, due_ms)
         else:
-            refusal = self._attempt(work, change, source)
+            try:
+                refusal = self._attempt(work, change, source)
+            except ReplicaNotReady:
+                self._store(change, TaskState.WAITING, self.now_ms)
+                return
             if refusal is not None:
                 self._store(change, TaskState.FAILED, self.retry_ms(1), refusal)
 
@@ -266,12 +302,18 @@ class RuleBatch:
             self.note_refused(self.refusal, change.key)
             self._note_nobody_acts()
             return self.refusal
+        skip: Skip | None = None
         refusal = self._rights.refusal(work, change.key, self._note)
+        if refusal is None:
+            try:
+                skip = self._applier.apply(work, change, source)
+            except ReplicaNotEncrypted as error:
+                refusal = error.refusal
         if refusal is not None:
             self.counts.refused += 1
             self.note_refused(refusal, change.key)
             return refusal
-        if self._applier.apply(work, change, source) is None:
+        if skip is None:
             self.counts.applied += 1
         else:
             self.counts.skipped += 1

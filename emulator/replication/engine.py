@@ -75,14 +75,17 @@ class Engine(Background):
     async def _run_due(self, limit: int | None) -> Counts:
         counts = Counts()
         in_vain = 0
+        resealing = self._tools.keys.resealing
         while (limit is None or counts.handled < limit) and self._is_due():
             done = await self._store.write(self._step)
+            await resealing.prepare(self._store)
             self._refusals.say()
             self._total.add(done)
             counts.add(done)
             # A client can take the work away in between, but not for ever.
             in_vain = 0 if done.handled else in_vain + 1
             assert in_vain < _STEPS_IN_VAIN_MAX, "something is due and there is nothing to do"
+        await resealing.discard()
         return counts
 
     def _count_left(self, counts: Counts) -> None:

@@ -10,6 +10,8 @@ from emulator.domain.model import Bucket, Change, ChangeKind, ObjectVersion, Ver
 from emulator.replication.apply import find_target
 from emulator.replication.batch import Tools, history_change
 from emulator.replication.decide import Decision, Facts, compile_rule, decide
+from emulator.replication.encrypting import ReplicaEncryption
+from emulator.replication.explain_notes import entry_note, task_note
 from emulator.replication.explain_records import (
     EntryNote,
     Explanation,
@@ -85,7 +87,7 @@ def explain(
             at_source = _subject(view, source, key, asked)
             incoming.append(_RuleReading(view, tools, rule, at_source, now_ms).note())
     rules = tuple(_RuleReading(view, tools, rule, subject, now_ms).note() for rule in leaving)
-    entry = None if subject.entry is None else _entry_note(view, bucket, subject.entry)
+    entry = None if subject.entry is None else entry_note(view, bucket, subject.entry)
     return Explanation(
         bucket=bucket.name,
         key=key,
@@ -143,6 +145,7 @@ class _RuleReading:
         self._destination = view.bucket(rule.spec.destination_bucket)
         self._tasks = view.tasks_of_key(rule.uid, subject.key)
         self._rights: RuleRights | None = None
+        self._encryption: ReplicaEncryption | None = None
         self._cannot: Refusal | None = None
 
     def note(self) -> RuleNote:
@@ -184,7 +187,7 @@ class _RuleReading:
             missing=missing,
             checks=checks,
             replica=replica,
-            tasks=tuple(_task_note(each) for each in self._tasks),
+            tasks=tuple(task_note(each) for each in self._tasks),
         )
 
     def _outcome(self, change: Change) -> Decision:
@@ -301,6 +304,7 @@ class _RuleReading:
             self._cannot = rights
         else:
             self._rights = rights
+            self._encryption = self._tools.encryption(self._view, target, rights, self._now_ms)
 
     def _checks(self) -> tuple[CheckedRight, ...]:
         """Every right of the rule, asked for this key."""
@@ -340,8 +344,15 @@ class _RuleReading:
             return self._cannot
         refusal = self._rights.refusal(outcome, self._subject.key)
         if refusal is None and not self._is_taken(change) and self._is_history(change):
-            return self._rights.list_refusal()
-        return refusal
+            refusal = self._rights.list_refusal()
+        return refusal or self._key_refusal(outcome, change)
+
+    def _key_refusal(self, work: Work, change: Change) -> Refusal | None:
+        """Why the replica could not be encrypted now, if so."""
+        source = self._source_entry(change)
+        if self._encryption is None or work.effect is not Effect.COPY_VERSION or source is None:
+            return None
+        return self._encryption.refusal(self._view, source)
 
     def _replica(self) -> EntryNote | None:
         """What the destination holds of the subject."""
@@ -354,40 +365,4 @@ class _RuleReading:
             found = self._view.current_version(destination.id, subject.key)
         else:
             found = self._view.version(destination.id, subject.key, version_id)
-        return None if found is None else _entry_note(self._view, destination, found)
-
-
-def _entry_note(view: ReplicationView, bucket: Bucket, entry: ObjectVersion) -> EntryNote:
-    rule_id = source_name = ""
-    applied_ms: int | None = None
-    if entry.origin is not None:
-        applied_ms = entry.origin.applied_ms
-        rule = view.rule_by_uid(entry.origin.rule_uid)
-        rule_id = "(deleted)" if rule is None else rule.spec.rule_id
-        source = None if rule is None else view.bucket_by_id(rule.source_bucket_id)
-        source_name = "" if source is None else source.name
-    return EntryNote(
-        bucket=bucket.name,
-        version_id=entry.version_id,
-        kind=entry.kind.value,
-        modified_ms=entry.modified_ms,
-        modified=iso_time(entry.modified_ms),
-        size_bytes=entry.size_bytes,
-        replica_of_rule=rule_id,
-        replica_of_bucket=source_name,
-        applied_ms=applied_ms,
-        applied="" if applied_ms is None else iso_time(applied_ms),
-    )
-
-
-def _task_note(task: Task) -> TaskNote:
-    return TaskNote(
-        change=task.change.kind,
-        version_id=task.change.version_id,
-        state=task.state,
-        attempts=task.attempts,
-        due_ms=task.due_ms,
-        due=iso_time(task.due_ms),
-        historical=task.change.seq == 0,
-        refusal=task.refusal,
-    )
+        return None if found is None else entry_note(self._view, destination, found)

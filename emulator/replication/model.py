@@ -159,6 +159,10 @@ class FailureReason(StrEnum):
     DESTINATION_READ_DENIED = "destination-read-denied"
     DESTINATION_WRITE_DENIED = "destination-write-denied"
     DESTINATION_DELETE_DENIED = "destination-delete-denied"
+    SOURCE_KEY_DENIED = "source-key-denied"  # kms:Decrypt with the key of the source object
+    REPLICA_KEY_DENIED = "replica-key-denied"  # kms:GenerateDataKey with that of the replica
+    KEY_UNUSABLE = "key-unusable"  # one of the two is missing, disabled or about to be deleted
+    CONTENT_NOT_ENCRYPTED = "content-not-encrypted"  # it could not be read or written
     DESTINATION_BUCKET_MISSING = "destination-bucket-missing"
     VERSIONING_MISMATCH = "versioning-mismatch"
 

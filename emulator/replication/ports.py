@@ -14,6 +14,7 @@ import msgspec
 
 from emulator.domain.model import Change, ObjectVersion
 from emulator.domain.ports import MetaTx, MetaView
+from emulator.kms.ports import KeyTx, KeyView
 from emulator.replication.model import Refusal, Rule, RuleSpec, RuleState, Task, TaskState
 
 T = TypeVar("T")
@@ -114,7 +115,7 @@ class OpenTasks(msgspec.Struct, frozen=True, kw_only=True):
         return self.queued + self.waiting + self.failed
 
 
-class ReplicationView(MetaView, Protocol):
+class ReplicationView(MetaView, KeyView, Protocol):
     """Reading rules, changes and tasks."""
 
     # rules
@@ -238,7 +239,7 @@ class ReplicationView(MetaView, Protocol):
         ...
 
 
-class ReplicationTx(ReplicationView, MetaTx, Protocol):
+class ReplicationTx(ReplicationView, MetaTx, KeyTx, Protocol):
     """Changing rules and tasks."""
 
     # rules

@@ -24,6 +24,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from emulator.access.audit import Verdict
 from emulator.access.identity import Principal, Role
 from emulator.access.identity_store import IdentityStore
 from emulator.access.policy.cache import PolicyCache
@@ -56,7 +57,7 @@ _RULES_KEPT = 1024
 _LAST_MS = 253_402_300_799_999  # the end of the year 9999
 
 # Told of every right that is asked for: its action, the resource, the answer.
-Note: TypeAlias = Callable[[str, str, RightDecision], None]
+Note: TypeAlias = Callable[[str, str, Verdict], None]
 
 
 class Right(msgspec.Struct, frozen=True, gc=False):
@@ -163,7 +164,7 @@ class Rights:
 
     def role_refusal(self, account_uid: str, role_name: str, now_ms: int) -> Refusal | None:
         """Why OSS cannot take the role on, if it cannot."""
-        role = self._assumable(account_uid, role_name, _context(now_ms))
+        role = self._assumable(account_uid, role_name, context_at(now_ms))
         return role if isinstance(role, Refusal) else None
 
     def of_rule(self, target: Target, now_ms: int) -> RuleRights | Refusal:
@@ -180,7 +181,7 @@ class Rights:
             return kept[2]
         at_ms: int | None = now_ms
         try:
-            rights = self._settle(target, _context(now_ms))
+            rights = self._settle(target, context_at(now_ms))
             at_ms = now_ms if self._is_timed(target) else None
         except PolicyError as error:
             rights = Refusal(
@@ -286,7 +287,8 @@ class Rights:
         )
 
 
-def _context(now_ms: int) -> Context:
+def context_at(now_ms: int) -> Context:
+    """What conditions see when OSS acts for itself at an instant."""
     at = datetime.fromtimestamp(min(max(now_ms, 0), _LAST_MS) / 1000, UTC)
     return service_context(at.isoformat(timespec="seconds"))
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.clients import v2_client_of
 from tests.support.covers import covers
-from tests.support.lab import FULL_ACCESS, HANGZHOU, SHANGHAI, Lab, content, face, fresh
+from tests.support.lab import SHANGHAI, Lab, content, face, fresh
 
 pytestmark = pytest.mark.conformance
 
@@ -197,7 +197,7 @@ def test_text_comes_compressed(lab: Lab, client: Any) -> None:
 
 @covers("CopyObject")
 def test_copies_with_the_second_client(lab: Lab, client: Any, name: str) -> None:
-    other = lab.create("other").bucket_name
+    other, (key_id, _) = lab.create("other").bucket_name, lab.key()
     client.put_object(
         oss_v2.PutObjectRequest(
             bucket=name, key="key", body=BODY, metadata={"a": "1"}, tagging="t=1", acl="private"
@@ -228,12 +228,12 @@ def test_copies_with_the_second_client(lab: Lab, client: Any, name: str) -> None
         tagging="",
         storage_class="IA",
         server_side_encryption="KMS",
-        server_side_encryption_key_id="own-key",
+        server_side_encryption_key_id=key_id,
     )
     shown = head()
     assert dict(shown.metadata) == {"b": "2"}
     assert (shown.storage_class, shown.tagging_count) == ("IA", None)
-    assert shown.server_side_encryption_key_id == "own-key"
+    assert shown.server_side_encryption_key_id == key_id
     assert replaced.server_side_encryption == "KMS"
     error = refused(lambda: copy(if_match='"x"'))
     assert (error.status_code, error.code) == (412, "PreconditionFailed")
@@ -319,43 +319,6 @@ def _encryption(bucket: oss2.Bucket, key: str) -> tuple[str | None, str | None]:
     return headers.get(SSE), headers.get(f"{SSE}-key-id")
 
 
-def _kms_rule(destination: oss2.Bucket, status: str, key_id: str) -> str:
-    chosen = (
-        f"<SyncRole>{FULL_ACCESS}</SyncRole><SourceSelectionCriteria><SseKmsEncryptedObjects>"
-        f"<Status>{status}</Status></SseKmsEncryptedObjects></SourceSelectionCriteria>"
-    )
-    if key_id:
-        chosen += (
-            "<EncryptionConfiguration>"
-            f"<ReplicaKmsKeyID>{key_id}</ReplicaKmsKeyID></EncryptionConfiguration>"
-        )
-    return (
-        f"<ReplicationConfiguration><Rule>{chosen}<Destination>"
-        f"<Bucket>{destination.bucket_name}</Bucket><Location>oss-{HANGZHOU}</Location>"
-        "</Destination></Rule></ReplicationConfiguration>"
-    )
-
-
-@pytest.mark.parametrize(
-    ("status", "key_id", "wanted"),
-    [("Disabled", "", None), ("Enabled", "k2", "k2"), ("Enabled", "", "own")],
-)
-def test_r48_sse_kms_objects_are_copied_if_selected(
-    lab: Lab, status: str, key_id: str, wanted: str | None
-) -> None:
-    source, destination = lab.pair()
-    lab.add_xml(source, _kms_rule(destination, status, key_id))
-    lab.settle()
-    source.put_object("secret", BODY, headers={SSE: "KMS", f"{SSE}-key-id": "own"})
-    source.put_object("plain", BODY)
-    lab.settle()
-    assert content(destination, "plain") == BODY
-    if wanted is None:
-        assert content(destination, "secret") is None
-    else:
-        assert _encryption(destination, "secret") == ("KMS", wanted)
-
-
 def _set_default(bucket: oss2.Bucket, algorithm: str) -> None:
     rule = oss2.models.ServerSideEncryptionRule()
     rule.sse_algorithm = algorithm
@@ -381,21 +344,21 @@ def test_r50_an_unencrypted_object_takes_the_destinations_default(lab: Lab) -> N
 
 @covers("PutObject", "PutBucketEncryption")
 def test_a_buckets_default_encryption_is_that_of_its_objects(lab: Lab, client: Any) -> None:
-    bucket = lab.create("default")
+    bucket, (key_id, _) = lab.create("default"), lab.key()
     rule = oss2.models.ServerSideEncryptionRule()
-    rule.sse_algorithm, rule.kms_master_keyid = "KMS", "bucket-key"
+    rule.sse_algorithm, rule.kms_master_keyid = "KMS", key_id
     bucket.put_bucket_encryption(rule)
     made = client.put_object(
         oss_v2.PutObjectRequest(bucket=bucket.bucket_name, key="key", body=BODY)
     )
-    assert made.headers[f"{SSE}-key-id"] == "bucket-key"
-    assert _encryption(bucket, "key") == ("KMS", "bucket-key")
+    assert made.headers[f"{SSE}-key-id"] == key_id
+    assert _encryption(bucket, "key") == ("KMS", key_id)
     bucket.put_object("own", BODY, headers={SSE: "SM4"})
     assert _encryption(bucket, "own") == ("SM4", None)
     bucket.append_object("log", 0, BODY)
-    assert _encryption(bucket, "log") == ("KMS", "bucket-key")
+    assert _encryption(bucket, "log") == ("KMS", key_id)
     bucket.copy_object(bucket.bucket_name, "own", "copy")
-    assert _encryption(bucket, "copy") == ("KMS", "bucket-key")
+    assert _encryption(bucket, "copy") == ("KMS", key_id)
 
 
 def test_of_a_world_of_names(lab: Lab, client: Any) -> None:

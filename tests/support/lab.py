@@ -19,7 +19,8 @@ from oss2.models import BucketVersioningConfig, ReplicationRule
 from requests.adapters import HTTPAdapter
 
 from tests.support.clients import auth_of
-from tests.support.process import UID_A, UID_B, EmulatorProcess
+from tests.support.process import KEY_A, KEY_B, SECRET_A, SECRET_B, UID_A, UID_B, EmulatorProcess
+from tests.support.rpc import CoreClient, Keys
 
 HANGZHOU, SHANGHAI, BEIJING = "cn-hangzhou", "cn-shanghai", "cn-beijing"
 FULL_ACCESS = "AliyunOSSRole"  # of the world: trusts OSS, has AliyunOSSFullAccess
@@ -152,6 +153,18 @@ class Lab:
         self._rules.clear()
         self.settle()
         self._session.session.close()
+
+    # keys
+
+    def kms(self, action: str, account: str = "a", **parameters: Any) -> dict[str, Any]:
+        """A call of KMS by an account itself."""
+        keys = Keys(KEY_A, SECRET_A) if account == "a" else Keys(KEY_B, SECRET_B)
+        return CoreClient(self.server, keys)("kms", action, **parameters)
+
+    def key(self, account: str = "a") -> tuple[str, str]:
+        """Id and ARN of a new key in Hangzhou."""
+        made = self.kms("CreateKey", account)["KeyMetadata"]
+        return made["KeyId"], made["Arn"]
 
     # roles
 

@@ -10,6 +10,7 @@ from emulator.domain.model import (
     Extent,
     ObjectState,
     ObjectVersion,
+    StagedBlob,
     Versioning,
     VersionKind,
 )
@@ -71,8 +72,10 @@ def copy_object(
     write: ObjectWrite,
     source: ObjectVersion,
     moment: Moment,
+    staged: StagedBlob | None = None,
 ) -> ObjectVersion:
     """Store a copy of ``source``: the same extents again, so no bytes move (OSS CopyObject).
+    ``staged`` is its content once more where the copy is encrypted in another way.
 
     A symbolic link is copied as a link (documented). A copy onto itself that changes nothing but
     the storage class is recorded as such, because replication leaves it out (documented). Raises
@@ -91,8 +94,8 @@ def copy_object(
         size_bytes=found.size_bytes,
         etag=found.etag,
         crc64=found.crc64,
-        extents=found.extents,
-        shares_blobs=True,
+        extents=found.extents if staged is None else (tx.add_blob(staged),),
+        shares_blobs=staged is None,
         change=(
             ChangeKind.CLASS if _only_class_changes(tx, bucket, write, found) else ChangeKind.PUT
         ),

@@ -9,7 +9,8 @@ import msgspec
 from emulator.domain import errors, objects
 from emulator.domain.model import ObjectVersion, StorageClass
 from emulator.domain.objects import Appending, Content, ObjectWrite
-from emulator.protocol.api.objects import encryption_rule, moment_of, version_header
+from emulator.kms.sealed_content import Sealing
+from emulator.protocol.api.objects import encrypted, encryption_rule, moment_of, version_header
 from emulator.protocol.body import Continued, ExpectedDigest, receive_content
 from emulator.protocol.call import Answer, Call, Handler
 from emulator.protocol.content import open_content
@@ -21,6 +22,7 @@ from emulator.protocol.object_headers import (
     read_object_write,
     refuse_unsupported,
 )
+from emulator.protocol.object_keys import sealing_of
 from emulator.protocol.parameters import plain_number
 from emulator.protocol.pieces import Pieces
 
@@ -40,16 +42,20 @@ async def append_object(call: Call) -> Answer:
     expected = ExpectedDigest(
         call.headers.get("content-md5"), call.headers.get("x-oss-hash-crc64ecma")
     )
-    begun, write, tail = _begin(call, position)
+    begun, write, tail, sealing = _begin(call, position)
     try:
         call.body.refuse_beyond(max(context.oss.object_bytes_max - position, 0))
+        if begun.current is None:
+            write, sealing = await encrypted(call, write)
         continued = Continued(
             size_bytes=position,
             crc64=begun.crc64,
             tail=tail,
             tail_bytes=sum(extent.length_bytes for extent in begun.tail),
         )
-        content = await receive_content(call.body, context.blobs, context.oss, expected, continued)
+        content = await receive_content(
+            call.body, context.blobs, context.oss, expected, continued, sealing
+        )
     finally:
         await tail.aclose()
     version = await _store(call, write, content, begun)
@@ -84,8 +90,9 @@ def _read_position(call: Call) -> int:
     return position
 
 
-def _begin(call: Call, position: int) -> tuple[Appending, ObjectWrite, Pieces]:
-    """What is appended to, what the request says about it, and the content stored again with it."""
+def _begin(call: Call, position: int) -> tuple[Appending, ObjectWrite, Pieces, Sealing | None]:
+    """What is appended to, what the request says about it, the content stored again with it, and
+    what to encrypt it with."""
     context, bucket, headers = call.context, call.bucket, call.headers
     forbid = read_flag(headers, "x-oss-forbid-overwrite")
     rule = encryption_rule(call)
@@ -93,7 +100,8 @@ def _begin(call: Call, position: int) -> tuple[Appending, ObjectWrite, Pieces]:
     with context.store.read() as view:
         begun = objects.begin_append(view, bucket, call.key, position, forbid_overwrite=forbid)
         if begun.current is None:
-            return begun, _read_first_write(call, rule), Pieces(())
+            return begun, _read_first_write(call, rule), Pieces(()), None
+        sealing = sealing_of(call, view, begun.current.encryption_json)
         # what describes the object was said with its first piece (documented; tags: observed)
         write = ObjectWrite(
             key=call.key,
@@ -107,7 +115,9 @@ def _begin(call: Call, position: int) -> tuple[Appending, ObjectWrite, Pieces]:
             added_bytes = context.oss.inline_bytes_max
         tail = objects.tail_to_join(begun.current.extents, added_bytes)
         begun = msgspec.structs.replace(begun, tail=tail)
-        return begun, write, Pieces(open_content(view, context.blobs, tail) if tail else ())
+        data_key = None if sealing is None else sealing.data_key
+        stored = open_content(view, context.blobs, tail, data_key) if tail else ()
+        return begun, write, Pieces(stored), sealing
 
 
 def _read_first_write(call: Call, rule: str) -> ObjectWrite:

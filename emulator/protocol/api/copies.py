@@ -10,14 +10,20 @@ import msgspec
 from emulator.domain import errors, objects
 from emulator.domain.model import Acl, Bucket, ObjectVersion, Versioning, VersionKind
 from emulator.domain.objects import ObjectWrite
-from emulator.domain.ports import MetaTx, MetaView
+from emulator.domain.ports import MetaView
 from emulator.protocol.addressing import decode_key
 from emulator.protocol.api.objects import moment_of, version_header
 from emulator.protocol.api.restore import require_readable
 from emulator.protocol.authorisation import authorise_copied_tags, authorise_source
 from emulator.protocol.call import Answer, Call, Handler, xml_answer
 from emulator.protocol.conditions import Prefix, check_conditions
+from emulator.protocol.context import RequestTx, RequestView
 from emulator.protocol.dates import iso_date
+from emulator.protocol.encrypted_copies import (
+    ContentCopy,
+    copy_with_keys,
+    encryption_of_copy,
+)
 from emulator.protocol.object_headers import (
     CONTENT_HEADERS,
     META_PREFIX,
@@ -55,17 +61,29 @@ async def copy_object(call: Call) -> Answer:
     named = read_copy_source(call.headers["x-oss-copy-source"])
     bucket, moment = call.bucket, moment_of(call)
 
-    def work(tx: MetaTx) -> _Copied:
+    def work(tx: RequestTx, anew: ContentCopy | None) -> _Copied | None:
         # looked up here and not before: meanwhile somebody may have overwritten the source
         source_bucket, source = find_copy_source(call, tx, named)
         if source.tags_json and not _replaces(call.headers, "x-oss-tagging-directive"):
             authorise_copied_tags(call, tx, source_bucket, source, named.version_id)
         rule = tx.bucket_setting(bucket, "encryption")
         write = _copy_write(call, source_bucket, source, rule)
-        version = objects.copy_object(tx, bucket, write, source, moment)
+        staged = None
+        if write.encryption_json or source.encryption_json:
+            wanted = encryption_of_copy(call, tx, source, write.encryption_json, anew)
+            if wanted is None:
+                return None
+            write = msgspec.structs.replace(write, encryption_json=wanted)
+            staged = None if anew is None else anew.staged
+        version = objects.copy_object(tx, bucket, write, source, moment, staged)
         return _Copied(source_bucket, source, version)
 
-    copied = await call.context.store.write(work)
+    def look(view: RequestView) -> tuple[ObjectVersion, str]:
+        source_bucket, source = find_copy_source(call, view, named)
+        rule = view.bucket_setting(bucket, "encryption")
+        return source, _copy_write(call, source_bucket, source, rule).encryption_json
+
+    copied = await copy_with_keys(call, look, work)
     call.context.changed()
     version = copied.version
     headers = {

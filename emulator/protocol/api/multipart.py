@@ -35,7 +35,9 @@ from emulator.domain.uploads.records import (
     Upload,
     UploadName,
 )
+from emulator.kms.sealed_content import Sealing
 from emulator.protocol.api.objects import (
+    encrypted,
     encryption_rule,
     moment_of,
     read_encoding,
@@ -53,6 +55,7 @@ from emulator.protocol.object_headers import (
     read_object_write,
     refuse_unsupported,
 )
+from emulator.protocol.object_keys import sealing_of
 from emulator.protocol.parameters import plain_number
 from emulator.protocol.stored_content import hash_extents
 from emulator.protocol.xml import XmlWriter, url_encoded
@@ -98,6 +101,7 @@ async def initiate_multipart_upload(call: Call) -> Answer:
         is_sequential="sequential" in call.query,
         has_hash_context="withHashContext" in call.query,
     )
+    write, _ = await encrypted(call, write)
     upload = await call.context.store.write(
         lambda tx: initiate_upload(tx, bucket, write, options, moment)
     )
@@ -135,6 +139,14 @@ def expect_part(call: Call, number: int, *, ec: str) -> Upload:
     return upload
 
 
+def part_sealing(call: Call, upload: Upload) -> Sealing | None:
+    """What parts of the upload are encrypted with: one data key for all of them."""
+    if not upload.encryption_json:
+        return None
+    with call.context.store.read() as view:
+        return sealing_of(call, view, upload.encryption_json)
+
+
 async def upload_part(call: Call) -> Answer:
     """OSS UploadPart: headers that describe an object are ignored; documented."""
     context, headers, moment = call.context, call.headers, moment_of(call)
@@ -143,7 +155,10 @@ async def upload_part(call: Call) -> Answer:
     upload = expect_part(call, number, ec=_NO_UPLOAD_OF_PART)
     _require_hash_context(call, upload, number)
     expected = ExpectedDigest(headers.get("content-md5"), headers.get("x-oss-hash-crc64ecma"))
-    content = await receive_content(call.body, context.blobs, context.oss, expected)
+    sealing = part_sealing(call, upload)
+    content = await receive_content(
+        call.body, context.blobs, context.oss, expected, sealing=sealing
+    )
     try:
         part = await context.store.write(
             lambda tx: report_part(
@@ -275,7 +290,9 @@ async def _assemble(
     if not upload.is_sequential:
         return assembly, ""
     # GET of the object shows it (OSS GetObject of a sequential upload; observed).
-    hashed = await hash_extents(context, assembly.extents)
+    sealing = part_sealing(call, upload)
+    data_key = None if sealing is None else sealing.data_key
+    hashed = await hash_extents(context, assembly.extents, data_key=data_key)
     return (None, "") if hashed is None else (assembly, hashed.md5_base64)
 
 

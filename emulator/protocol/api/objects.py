@@ -16,6 +16,7 @@ from emulator.domain.model import (
 )
 from emulator.domain.objects import Cause, Content, Deletion, Moment, ObjectWrite
 from emulator.domain.ports import MetaTx, MetaView
+from emulator.kms.sealed_content import Sealing
 from emulator.protocol.addressing import validate_object_key
 from emulator.protocol.api.buckets import acl_answer, read_document
 from emulator.protocol.authorisation import authorise_body, authorise_key
@@ -31,6 +32,7 @@ from emulator.protocol.object_headers import (
     tags_json,
 )
 from emulator.protocol.object_headers.states import bypasses_governance
+from emulator.protocol.object_keys import key_for_write
 from emulator.protocol.request_context import tagging_facts
 from emulator.protocol.xml import XmlWriter, read_xml, url_encoded
 
@@ -66,7 +68,10 @@ async def put_object(call: Call) -> Answer:
     write = read_object_write(call.key, headers, bucket, encryption_rule(call))
     callback = read_callback(call)
     expected = ExpectedDigest(headers.get("content-md5"), headers.get("x-oss-hash-crc64ecma"))
-    content = await receive_content(call.body, context.blobs, context.oss, expected)
+    write, sealing = await encrypted(call, write)
+    content = await receive_content(
+        call.body, context.blobs, context.oss, expected, sealing=sealing
+    )
     version = await store_upload(call, write, content)
     answer = Answer(
         headers={
@@ -78,6 +83,14 @@ async def put_object(call: Call) -> Answer:
         }
     )
     return await with_callback(call, callback, version, answer)
+
+
+async def encrypted(call: Call, write: ObjectWrite) -> tuple[ObjectWrite, Sealing | None]:
+    """The write with its data key, if it is to be encrypted, and what to encrypt it with."""
+    if not write.encryption_json:
+        return write, None
+    encryption_json, sealing = await key_for_write(call, write.encryption_json)
+    return msgspec.structs.replace(write, encryption_json=encryption_json), sealing
 
 
 async def store_upload(call: Call, write: ObjectWrite, content: Content) -> ObjectVersion:

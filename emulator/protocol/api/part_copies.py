@@ -9,14 +9,15 @@ import msgspec
 from emulator.domain import errors
 from emulator.domain.model import Bucket, Extent, ObjectVersion, Versioning
 from emulator.domain.objects import Content, find_content
-from emulator.domain.ports import MetaTx, MetaView
 from emulator.domain.uploads.parts import find_upload, put_part, put_shared_part
 from emulator.domain.uploads.records import Part
+from emulator.kms.sealed_content import Sealing
 from emulator.protocol.api.copies import CopySource, find_copy_source, read_copy_source
 from emulator.protocol.api.multipart import (
     discard,
     expect_part,
     part_headers,
+    part_sealing,
     read_part_number,
     refuse_encryption,
     report_part,
@@ -27,8 +28,10 @@ from emulator.protocol.api.reads import cut_extents
 from emulator.protocol.api.restore import require_readable
 from emulator.protocol.call import Answer, Call, Handler, xml_answer
 from emulator.protocol.conditions import ByteRange, select_range
+from emulator.protocol.context import RequestTx, RequestView
 from emulator.protocol.dates import iso_date
 from emulator.protocol.object_headers import quoted
+from emulator.protocol.object_keys import key_for_read
 from emulator.protocol.stored_content import hash_extents
 from emulator.protocol.xml import XmlWriter
 
@@ -47,6 +50,7 @@ class _Stretch(msgspec.Struct, frozen=True, kw_only=True):
     whole_bytes: int  # of the source
     chosen: ByteRange | None
     extents: tuple[Extent, ...]
+    data_key: bytes | None  # of the source, if it is encrypted
 
     @property
     def size_bytes(self) -> int:
@@ -66,13 +70,13 @@ async def upload_part_copy(call: Call) -> Answer:
     for _ in range(_ATTEMPTS_MAX):
         with call.context.store.read() as view:
             stretch = _find_stretch(call, view, named)
-        part = await _copy(call, number, named, stretch)
+        part = await _copy(call, number, named, stretch, part_sealing(call, upload))
         if part is not None:
             return _answer(stretch, part, upload.encryption_json)
     raise errors.ServiceUnavailable
 
 
-def _find_stretch(call: Call, view: MetaView, named: CopySource) -> _Stretch:
+def _find_stretch(call: Call, view: RequestView | RequestTx, named: CopySource) -> _Stretch:
     """The bytes the request is about, if the caller may read them and the conditions hold.
 
     A symbolic link stands for its target (inferred).
@@ -88,6 +92,7 @@ def _find_stretch(call: Call, view: MetaView, named: CopySource) -> _Stretch:
         whole_bytes=content.size_bytes,
         chosen=chosen,
         extents=extents,
+        data_key=key_for_read(call, view, content.encryption_json),
     )
     if stretch.size_bytes > call.context.oss.object_bytes_max:
         raise errors.EntityTooLarge
@@ -102,11 +107,17 @@ def _read_range(header: str | None, size_bytes: int) -> ByteRange | None:
         return None
 
 
-async def _copy(call: Call, number: int, named: CopySource, stretch: _Stretch) -> Part | None:
-    """Store the part; ``None`` if the source is another one by now."""
+async def _copy(
+    call: Call, number: int, named: CopySource, stretch: _Stretch, sealing: Sealing | None
+) -> Part | None:
+    """Store the part; ``None`` if the source is another one by now. Bytes that are encrypted in
+    another way than the upload's are written anew."""
     context, name, moment = call.context, upload_name(call), moment_of(call)
-    writes_anew = len(stretch.extents) > _SHARED_EXTENTS_MAX
-    hashed = await hash_extents(context, stretch.extents, copies=writes_anew)
+    data_key = None if sealing is None else sealing.data_key
+    writes_anew = len(stretch.extents) > _SHARED_EXTENTS_MAX or stretch.data_key != data_key
+    hashed = await hash_extents(
+        context, stretch.extents, copies=writes_anew, data_key=stretch.data_key, sealing=sealing
+    )
     if hashed is None:
         return None
     content = Content(
@@ -116,7 +127,7 @@ async def _copy(call: Call, number: int, named: CopySource, stretch: _Stretch) -
         crc64=hashed.crc64,
     )
 
-    def work(tx: MetaTx) -> Part | None:
+    def work(tx: RequestTx) -> Part | None:
         upload = find_upload(tx, name, ec=_NO_UPLOAD)
         if _find_stretch(call, tx, named).extents != stretch.extents:
             return None

@@ -17,6 +17,7 @@ from emulator.domain.model import ObjectVersion
 from emulator.protocol.addressing import validate_object_key
 from emulator.protocol.api.multipart import object_url
 from emulator.protocol.api.objects import (
+    encrypted,
     encryption_rule,
     store_upload,
     version_header,
@@ -87,7 +88,8 @@ async def post_object(call: Call) -> Answer:
     callback = read_form_callback(call, form.fields)
     expected = ExpectedDigest(None, form.fields.get("x-oss-hash-crc64ecma"))
     file = FormFile(body, size)
-    content = await receive_content(file, context.blobs, context.oss, expected)
+    write, sealing = await encrypted(call, write)
+    content = await receive_content(file, context.blobs, context.oss, expected, sealing=sealing)
     version = await store_upload(call, write, content)
     answer = _answer(call, form, version)
     return await with_callback(call, callback, version, answer)

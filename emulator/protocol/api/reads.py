@@ -21,9 +21,11 @@ from emulator.protocol.call import Answer, Call, Handler
 from emulator.protocol.compression import Gzipped, is_compressed
 from emulator.protocol.conditions import check_conditions
 from emulator.protocol.content import cut_extents, open_content
+from emulator.protocol.context import RequestView
 from emulator.protocol.object_headers import meta_headers, object_headers, override_headers
 from emulator.protocol.object_headers.lifecycle import access_headers, expiration_header
 from emulator.protocol.object_headers.states import state_headers
+from emulator.protocol.object_keys import key_for_read
 from emulator.protocol.pieces import Pieces
 from emulator.protocol.ranges import ByteRange, select_range, select_ranges
 
@@ -113,19 +115,22 @@ def _chosen_ranges(call: Call, size_bytes: int) -> list[ByteRange]:
 
 def _open_body(
     call: Call,
-    view: MetaView,
+    view: RequestView,
     content: ObjectVersion,
     chosen: list[ByteRange],
     headers: dict[str, str],
 ) -> _Body:
     """Open what is asked for and say so in the headers."""
     blobs, size_bytes = call.context.blobs, content.size_bytes
+    data_key: bytes | None = None
+    if content.encryption_json:
+        data_key = key_for_read(call, view, content.encryption_json)
 
     def open_range(each: ByteRange) -> list[bytes | BlobReader]:
-        return open_content(view, blobs, cut_extents(content.extents, each))
+        return open_content(view, blobs, cut_extents(content.extents, each), data_key)
 
     if not chosen:
-        return _Body(open_content(view, blobs, content.extents), size_bytes)
+        return _Body(open_content(view, blobs, content.extents, data_key), size_bytes)
     if len(chosen) == 1:
         start, length_bytes = chosen[0].start, chosen[0].length_bytes
         headers["Content-Range"] = f"bytes {start}-{start + length_bytes - 1}/{size_bytes}"

@@ -85,10 +85,10 @@ class BlobWrites(BlobReads, Changing):
         if staged.file:
             self._run(_INSERT, (blob_id, size, _IN_FILE, staged.file))
         else:
-            assert len(staged.data) == size
+            assert len(staged.data) >= size
             self._run(_INSERT, (blob_id, size, _INLINE, ""))
             self._run(_INSERT_DATA, (blob_id, staged.data))
-            self.inline_bytes += size
+            self.inline_bytes += len(staged.data)
         return Extent(blob_id, 0, size)
 
     def share_blobs(self, extents: Sequence[Extent]) -> None:

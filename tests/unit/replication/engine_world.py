@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
@@ -24,15 +25,19 @@ from emulator.domain.model import (
     encode_strings,
 )
 from emulator.domain.objects import Content, Deletion, Moment, ObjectWrite
+from emulator.kms.vault import Vault
 from emulator.replication.batch import Tools
 from emulator.replication.counts import Counts
+from emulator.replication.encrypting import KeyTools
 from emulator.replication.engine import Engine
 from emulator.replication.model import Rule, RuleSpec, TagFilter, Task
 from emulator.replication.ports import NewRule, ReplicationTx
+from emulator.replication.resealing import Resealing
 from emulator.replication.rights import Rights
 from emulator.replication.settings import ReplicationSettings
 from emulator.replication.timing import InstantTiming
 from emulator.rng import SeededRng
+from emulator.storage.memory import MemoryBlobStore
 from emulator.storage.sqlite.store import SqliteStore
 
 T = TypeVar("T")
@@ -102,6 +107,12 @@ def bucket_policy(
     )
 
 
+def key_tools(rng: SeededRng, store: SqliteStore) -> KeyTools:
+    """What replicas are encrypted with."""
+    vault, blobs = Vault(bytes(32), os.urandom), MemoryBlobStore(rng=rng, known=store.known_files)
+    return KeyTools(vault, PolicyCache(), rng, Resealing(vault, blobs))
+
+
 class World:
     """Everything a test of the engine needs, with short names."""
 
@@ -125,6 +136,7 @@ class World:
                 InstantTiming(self.settings),
                 Rights(self.store.identities, PolicyCache(), self.settings),
                 self.rng,
+                key_tools(self.rng, self.store),
             ),
         )
 

@@ -25,6 +25,7 @@ from tests.unit.replication.engine_world import (
     TRUST,
     World,
     bucket_policy,
+    key_tools,
     role_policy,
 )
 
@@ -32,7 +33,9 @@ from tests.unit.replication.engine_world import (
 def explained(world: World, bucket: str, key: str, version_id: str | None = None) -> Explanation:
     settings = world.settings
     rights = Rights(world.store.identities, PolicyCache(), settings)
-    tools = Tools(settings, InstantTiming(settings), rights, world.rng)
+    tools = Tools(
+        settings, InstantTiming(settings), rights, world.rng, key_tools(world.rng, world.store)
+    )
     with world.store.read() as view:
         found = view.bucket(bucket)
         assert found is not None
