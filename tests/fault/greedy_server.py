@@ -10,6 +10,7 @@ from emulator.__main__ import main
 from emulator.config import OssSettings
 from emulator.domain.objects import Content
 from emulator.domain.ports import BlobStore
+from emulator.kms.sealed_content import Sealing
 from emulator.protocol.body import ExpectedDigest, RequestBody, receive_content
 
 
@@ -32,10 +33,14 @@ class HeldBody(RequestBody):
 
 
 async def receive_all(
-    body: RequestBody, blobs: BlobStore, settings: OssSettings, expected: ExpectedDigest
+    body: RequestBody,
+    blobs: BlobStore,
+    settings: OssSettings,
+    expected: ExpectedDigest,
+    sealing: Sealing | None,
 ) -> Content:
     """What is planted."""
-    return await receive_content(HeldBody(body), blobs, settings, expected)
+    return await receive_content(HeldBody(body), blobs, settings, expected, sealing=sealing)
 
 
 if __name__ == "__main__":
