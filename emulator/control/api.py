@@ -146,7 +146,8 @@ class ControlApi:
             raise ControlError(
                 400, "bucket and key are needed", f"{PREFIX}explain?bucket=src-bucket&key=a.txt"
             )
-        return answer(self._emulator.explain(bucket, key, query.get("version-id") or None))
+        explained = self._emulator.replication.explain(bucket, key, query.get("version-id") or None)
+        return answer(explained)
 
     async def notifications(self, request: web.BaseRequest) -> web.Response:
         """``GET``, ``PUT``, ``DELETE notifications``: the rules that report events of buckets."""

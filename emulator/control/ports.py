@@ -12,7 +12,7 @@ from emulator.clock import AdjustableClock
 from emulator.config import Settings
 from emulator.domain.events.desk import EventDesk
 from emulator.replication.counts import Counts
-from emulator.replication.explain import Explanation
+from emulator.replication.desk import ReplicationDesk
 from emulator.world.load import Loaded
 
 
@@ -60,8 +60,9 @@ class Emulator(Protocol):
         """Apply a world file's text. Raises WorldError."""
         ...
 
-    def explain(self, bucket: str, key: str, version_id: str | None) -> Explanation:
-        """Why a key's replicas are where they are, rule by rule. Raises OssError."""
+    @property
+    def replication(self) -> ReplicationDesk:
+        """Replication as seen from outside."""
         ...
 
     @property

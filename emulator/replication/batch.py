@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
-import msgspec
-
-from emulator.access.audit import Audit, Origin, PlainVerdict
-from emulator.access.identity import Principal, PrincipalKind
-from emulator.domain.model import Change, ChangeKind, ObjectVersion, Versioning
-from emulator.replication.apply import Applier, Target, find_target
+from emulator.domain.model import Change, ChangeKind, ObjectVersion
+from emulator.replication.attempts import Attempts, Tools
 from emulator.replication.counts import Counts
 from emulator.replication.decide import Decision, Facts, compile_rule, decide
-from emulator.replication.encrypting import (
-    KeyTools,
-    ReplicaEncryption,
-    ReplicaNotEncrypted,
-    ReplicaNotReady,
-    replica_keys,
-)
+from emulator.replication.encrypting import ReplicaNotReady
 from emulator.replication.model import (
+    Effect,
     FailureReason,
     Refusal,
     Rule,
@@ -29,45 +19,8 @@ from emulator.replication.model import (
     TaskState,
     Work,
 )
-from emulator.replication.ports import Failure, NewTask, ReplicationTx, ReplicationView
-from emulator.replication.rights import Note, Rights, RuleRights, context_at
-from emulator.replication.settings import ReplicationSettings
+from emulator.replication.ports import Failure, NewTask, ReplicationTx
 from emulator.replication.tasks import TaskEvent, next_state, retry_delay_ms
-from emulator.replication.timing import TimingModel
-from emulator.rng import Rng
-
-_NO_ROLE = frozenset({FailureReason.ROLE_MISSING, FailureReason.ROLE_NOT_ASSUMABLE})
-
-
-class Tools(msgspec.Struct, frozen=True):
-    """What the engine works with."""
-
-    settings: ReplicationSettings
-    timing: TimingModel
-    rights: Rights
-    rng: Rng
-    keys: KeyTools
-    audit: Audit = msgspec.field(default_factory=Audit)
-
-    def encryption(
-        self,
-        view: ReplicationView,
-        target: Target,
-        rights: RuleRights,
-        now_ms: int,
-        note: Note | None = None,
-    ) -> ReplicaEncryption:
-        """How the replicas of a rule are encrypted, by whoever acts for it."""
-        key_id = target.rule.spec.replica_kms_key_id
-        return ReplicaEncryption(
-            tools=self.keys,
-            rule_uid=target.rule.uid,
-            keys=replica_keys(view, target.source, target.destination, key_id),
-            role=rights.principal,
-            now_ms=now_ms,
-            note=note,
-            context=context_at(now_ms),
-        )
 
 
 def history_change(version: ObjectVersion, below: ObjectVersion | None) -> Change:
@@ -87,11 +40,7 @@ def history_change(version: ObjectVersion, below: ObjectVersion | None) -> Chang
 
 
 class RuleBatch:
-    """One rule, its buckets and rights as they are in this transaction.
-
-    ``refusal`` is why nothing of the rule can be carried out, whatever the key. ``refused`` is the
-    first attempt refused for each reason and action, with its key.
-    """
+    """The changes of one rule that one transaction works on: decided, tried in order, or stored."""
 
     def __init__(
         self, tx: ReplicationTx, rule: Rule, tools: Tools, now_ms: int, counts: Counts
@@ -100,8 +49,6 @@ class RuleBatch:
         self.rule = rule
         self.now_ms = now_ms
         self.counts = counts
-        self.refusal: Refusal | None = None
-        self.refused: dict[tuple[FailureReason, str], tuple[Refusal, str]] = {}
         self._tools = tools
         self._compiled = compile_rule(rule.spec, tools.settings)
         self._blocked: set[str] = set()
@@ -109,43 +56,22 @@ class RuleBatch:
         self._new_tasks: list[NewTask] = []
         self._finished: list[Task] = []
         self._failures: list[Failure] = []
-        self._applier: Applier | None = None
-        self._rights: RuleRights | None = None
-        self._note: Note | None = None
-        self._source_versioning = Versioning.NEVER
-        self._destination_versioning: Versioning | None = None
-        target = find_target(tx, rule, tools.settings)
-        if isinstance(target, Refusal):
-            self.refusal = target
-            source = tx.bucket_by_id(rule.source_bucket_id)
-            if source is not None:
-                self._source_versioning = source.versioning
-        else:
-            self._open(target)
+        self._attempts = Attempts(tx, rule, tools, now_ms, counts)
 
-    def _open(self, target: Target) -> None:
-        self._source_versioning = target.source.versioning
-        self._destination_versioning = target.destination.versioning
-        rights = self._tools.rights.of_rule(target, self.now_ms)
-        if isinstance(rights, Refusal):
-            self.refusal = rights
-            return
-        self._rights = rights
-        if rights.principal is not None:
-            self._note = partial(self._tools.audit.record, self._origin(rights.principal))
-        encryption = self._tools.encryption(self.tx, target, rights, self.now_ms, self._note)
-        self._applier = Applier(self.tx, target, self.now_ms, self._tools.rng, encryption)
+    @property
+    def refused(self) -> dict[tuple[FailureReason, str], tuple[Refusal, str]]:
+        """The first attempt refused for each reason and action, with its key."""
+        return self._attempts.refused
 
     @property
     def destination_id(self) -> int | None:
         """The bucket this batch writes to, if it can."""
-        return None if self._applier is None else self._applier.destination_id
+        return self._attempts.destination_id
 
     def prepare(self, keys: Sequence[str]) -> None:
         """Read what is known of the keys that are about to be worked on."""
         self.flush()
-        if self._applier is not None:
-            self._applier.prepare(keys)
+        self._attempts.prepare(keys)
         uid = self.rule.uid
         self._blocked = self.tx.keys_with_tasks(uid, keys) if self.tx.has_tasks(uid) else set()
 
@@ -181,7 +107,7 @@ class RuleBatch:
             self._finish(task)
             return
         try:
-            refusal = self._attempt(outcome, task.change, source)
+            refusal = self._attempts.attempt(outcome, task.change, source)
         except ReplicaNotReady:
             return  # still due
         if refusal is None:
@@ -197,14 +123,11 @@ class RuleBatch:
 
     def list_refusal(self) -> Refusal | None:
         """Why the rule may not read history, if it may not."""
-        if self._rights is None:
-            self._note_nobody_acts()
-            return self.refusal
-        return self._rights.list_refusal(self._note)
+        return self._attempts.list_refusal()
 
     def note_refused(self, refusal: Refusal, key: str) -> None:
         """Remember a refused attempt for the log; no key: the reading of history."""
-        self.refused.setdefault((refusal.reason, refusal.action), (refusal, key))
+        self._attempts.note_refused(refusal, key)
 
     def retry_ms(self, attempts: int) -> int:
         """When to try again after the ``attempts``-th refusal."""
@@ -212,8 +135,7 @@ class RuleBatch:
 
     def flush(self) -> None:
         """Write everything collected so far."""
-        if self._applier is not None:
-            self._applier.flush()
+        self._attempts.flush()
         if self._finished:
             self.tx.finish_tasks(self._finished)
             self._finished = []
@@ -228,14 +150,14 @@ class RuleBatch:
         was_current = False
         if (
             change.kind is ChangeKind.DELETE_VERSION
-            and self._source_versioning is not self._destination_versioning
+            and self._attempts.source_versioning is not self._attempts.destination_versioning
         ):
             current = self.tx.current_version(change.bucket_id, change.key)
             was_current = current is None or current.seq < change.version_seq
         facts = Facts(
             source=source,
-            source_versioning=self._source_versioning,
-            destination_versioning=self._destination_versioning,
+            source_versioning=self._attempts.source_versioning,
+            destination_versioning=self._attempts.destination_versioning,
             removed_was_current=was_current,
         )
         return decide(self._compiled, change, facts)
@@ -280,62 +202,29 @@ class RuleBatch:
         return is_all
 
     def _carry_out(self, work: Work, change: Change, source: ObjectVersion | None) -> None:
-        size_bytes = 0 if source is None else source.size_bytes
+        copies = work.effect is Effect.COPY_VERSION
+        size_bytes = source.size_bytes if copies and source is not None else 0
         due_ms = self._tools.timing.due_ms(self.rule, change.at_ms, size_bytes, self.now_ms)
         if change.key in self._blocked:
-            self._store(change, TaskState.QUEUED, due_ms)
+            self._store(change, TaskState.QUEUED, due_ms, size_bytes)
         elif due_ms > self.now_ms:
-            self._store(change, TaskState.WAITING, due_ms)
+            self._store(change, TaskState.WAITING, due_ms, size_bytes)
         else:
             try:
-                refusal = self._attempt(work, change, source)
+                refusal = self._attempts.attempt(work, change, source)
             except ReplicaNotReady:
-                self._store(change, TaskState.WAITING, self.now_ms)
+                self._store(change, TaskState.WAITING, self.now_ms, size_bytes)
                 return
             if refusal is not None:
-                self._store(change, TaskState.FAILED, self.retry_ms(1), refusal)
-
-    def _attempt(self, work: Work, change: Change, source: ObjectVersion | None) -> Refusal | None:
-        if self._rights is None or self._applier is None:
-            assert self.refusal is not None
-            self.counts.refused += 1
-            self.note_refused(self.refusal, change.key)
-            self._note_nobody_acts()
-            return self.refusal
-        skip: Skip | None = None
-        refusal = self._rights.refusal(work, change.key, self._note)
-        if refusal is None:
-            try:
-                skip = self._applier.apply(work, change, source)
-            except ReplicaNotEncrypted as error:
-                refusal = error.refusal
-        if refusal is not None:
-            self.counts.refused += 1
-            self.note_refused(refusal, change.key)
-            return refusal
-        if skip is None:
-            self.counts.applied += 1
-        else:
-            self.counts.skipped += 1
-        return None
-
-    def _origin(self, role: Principal) -> Origin:
-        """Who asks for the rights of this rule, for the audit log."""
-        return Origin(self.now_ms, role, f"replication {self.rule.spec.rule_id}")
-
-    def _note_nobody_acts(self) -> None:
-        """Note in the audit log that OSS could not take the rule's role on, if that is why."""
-        refusal = self.refusal
-        if refusal is None or refusal.reason not in _NO_ROLE or not refusal.resource:
-            return
-        role = Principal(
-            kind=PrincipalKind.ROLE, name=self.rule.spec.role_name, arn=refusal.resource
-        )
-        verdict = PlainVerdict(False, refusal.message, refusal.statement or None)
-        self._tools.audit.record(self._origin(role), "sts:AssumeRole", refusal.resource, verdict)
+                self._store(change, TaskState.FAILED, self.retry_ms(1), size_bytes, refusal)
 
     def _store(
-        self, change: Change, state: TaskState, due_ms: int, refusal: Refusal | None = None
+        self,
+        change: Change,
+        state: TaskState,
+        due_ms: int,
+        size_bytes: int,
+        refusal: Refusal | None = None,
     ) -> None:
         self._blocked.add(change.key)
         self.counts.stored += 1
@@ -345,6 +234,7 @@ class RuleBatch:
                 change=change,
                 state=state,
                 due_ms=due_ms,
+                size_bytes=size_bytes,
                 attempts=0 if refusal is None else 1,
                 refusal=refusal,
             )

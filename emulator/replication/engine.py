@@ -9,8 +9,8 @@ from __future__ import annotations
 from emulator.clock import Clock, VirtualClock
 from emulator.domain.workers import Background, Workers
 from emulator.replication import lifecycle
+from emulator.replication.attempts import Tools
 from emulator.replication.backfill import read_history
-from emulator.replication.batch import Tools
 from emulator.replication.counts import Counts
 from emulator.replication.intake import Step, take_changes, try_due_tasks
 from emulator.replication.model import RuleState, TaskState

@@ -8,7 +8,8 @@ import msgspec
 
 from emulator.domain.model import Bucket, Change, ChangeKind, ObjectVersion, Versioning
 from emulator.replication.apply import find_target
-from emulator.replication.batch import Tools, history_change
+from emulator.replication.attempts import Tools
+from emulator.replication.batch import history_change
 from emulator.replication.decide import Decision, Facts, compile_rule, decide
 from emulator.replication.encrypting import ReplicaEncryption
 from emulator.replication.explain_notes import entry_note, task_note

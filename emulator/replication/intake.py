@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from emulator.replication.batch import RuleBatch, Tools
+from emulator.replication.attempts import Tools
+from emulator.replication.batch import RuleBatch
 from emulator.replication.counts import Counts
 from emulator.replication.model import Rule
 from emulator.replication.ports import ChangeRead, ReplicationTx, TaskRead

@@ -186,5 +186,6 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     change: Change
     state: TaskState
     due_ms: int
+    size_bytes: int = 0  # what has to travel: 0 for markers, deletes, ACL and tags
     attempts: int = 0
     refusal: Refusal | None = None

@@ -68,6 +68,7 @@ class NewTask(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     change: Change
     state: TaskState
     due_ms: int
+    size_bytes: int = 0  # what has to travel
     attempts: int = 0
     refusal: Refusal | None = None
 

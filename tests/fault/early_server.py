@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 
-import emulator.app
+import emulator.app.app
 from emulator.__main__ import main
 from emulator.config import Durability
 from emulator.domain.errors import StorageFailed
@@ -79,5 +79,5 @@ class EarlyStore(SqliteStore):
 
 
 if __name__ == "__main__":
-    setattr(emulator.app, "SqliteStore", EarlyStore)  # noqa: B010 - the one place to plant it
+    setattr(emulator.app.app, "SqliteStore", EarlyStore)  # noqa: B010 - the one place to plant it
     sys.exit(main())

@@ -26,7 +26,7 @@ from emulator.domain.model import (
 )
 from emulator.domain.objects import Content, Deletion, Moment, ObjectWrite
 from emulator.kms.vault import Vault
-from emulator.replication.batch import Tools
+from emulator.replication.attempts import Tools
 from emulator.replication.counts import Counts
 from emulator.replication.encrypting import KeyTools
 from emulator.replication.engine import Engine

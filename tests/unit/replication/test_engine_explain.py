@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from emulator.access.policy.cache import PolicyCache
-from emulator.replication.batch import Tools
+from emulator.replication.attempts import Tools
 from emulator.replication.explain import Explanation, RuleNote, explain
 from emulator.replication.explain_records import Standing
 from emulator.replication.model import FailureReason, SkipReason

@@ -17,8 +17,8 @@ from emulator.storage.sqlite.versions import VERSION_COLUMNS, version_of_row
 
 _TASK_COLUMNS = """task.id, task.rule_uid, task.state, task.due_ms, task.attempts,
     task.refusal_json, task.change_seq, task.bucket_id, task.key, task.kind, task.version_id,
-    task.version_seq, task.at_ms, task.removed_kind, task.prior_tags_json"""
-_TASK_COLUMNS_LEN = 15
+    task.version_seq, task.at_ms, task.removed_kind, task.prior_tags_json, task.size_bytes"""
+_TASK_COLUMNS_LEN = 16
 _SOURCE_COLUMNS = ", ".join(f"source.{name.strip()}" for name in VERSION_COLUMNS.split(","))
 
 # In a bucket that keeps no versions the entry that stands for the key now is the source.
@@ -56,8 +56,8 @@ _OF_KEY = f"""SELECT {_TASK_COLUMNS} FROM replication_tasks AS task
 
 _INSERT = """INSERT INTO replication_tasks
     (rule_uid, change_seq, bucket_id, key, kind, version_id, version_seq, at_ms, removed_kind,
-     prior_tags_json, state, due_ms, attempts, refusal_json)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+     prior_tags_json, state, due_ms, attempts, refusal_json, size_bytes)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (rule_uid, change_seq, version_seq) DO NOTHING"""
 _DELETE = "DELETE FROM replication_tasks WHERE id = ? AND state <> 'queued'"
 _PROMOTE = """UPDATE replication_tasks SET state = 'waiting'
@@ -75,7 +75,7 @@ _decode_refusal = msgspec.json.Decoder(Refusal).decode
 _encode = msgspec.json.Encoder().encode
 
 _TaskRow = tuple[
-    int, int, str, int, int, str | None, int, int, str, str, str, int, int, str, str
+    int, int, str, int, int, str | None, int, int, str, str, str, int, int, str, str, int
 ]  # fmt: skip
 
 
@@ -155,7 +155,7 @@ class TaskReads(Statements):
 def _task(row: Row) -> Task:
     (
         task_id, rule_uid, state, due, attempts, refusal, change_seq, bucket_id, key, kind,
-        version_id, version_seq, at_ms, removed_kind, prior_tags,
+        version_id, version_seq, at_ms, removed_kind, prior_tags, size_bytes,
     ) = cast(_TaskRow, row)  # fmt: skip
     return Task(
         id=task_id,
@@ -173,6 +173,7 @@ def _task(row: Row) -> Task:
         ),
         state=_STATES[state],
         due_ms=due,
+        size_bytes=size_bytes,
         attempts=attempts,
         refusal=None if refusal is None else _decode_refusal(refusal),
     )
@@ -195,6 +196,7 @@ def _values(task: NewTask) -> tuple[int | str | None, ...]:
         task.due_ms,
         task.attempts,
         None if task.refusal is None else _encode(task.refusal).decode(),
+        task.size_bytes,
     )
 
 

@@ -1,4 +1,4 @@
-"""How everything is put together: the only place that builds stores, clock, engine and servers."""
+"""One running emulator: its start, its stop, and who answers which request."""
 
 from __future__ import annotations
 
@@ -6,13 +6,9 @@ import asyncio
 import contextlib
 import errno
 import logging
-import os
 import socket
-from collections.abc import Callable
-from pathlib import Path
 from typing import Self
 
-import aiofiles
 import msgspec
 from aiohttp import web
 
@@ -20,11 +16,13 @@ from emulator.access.audit import Audit
 from emulator.access.policy.cache import PolicyCache
 from emulator.access.replication_rights import OwnBucketPolicies
 from emulator.access.simulate import Question, Simulation, simulate
+from emulator.app.replicating import Given, build_replication
+from emulator.app.stores import keep_callback_key, open_blobs, open_vault
+from emulator.app.world_files import read_world_file
 from emulator.clock import AdjustableClock
-from emulator.config import MEMORY, SettingError, Settings
+from emulator.config import SettingError, Settings
 from emulator.control.api import PREFIX, ControlApi
 from emulator.control.ports import Readiness
-from emulator.domain import errors
 from emulator.domain.access_times import AccessTimes
 from emulator.domain.errors import StorageError
 from emulator.domain.events.delivery import EventDelivery
@@ -33,7 +31,6 @@ from emulator.domain.lifecycle.worker import LifecycleWorker
 from emulator.domain.model import Bucket
 from emulator.domain.workers import Workers
 from emulator.kms.keeper import KeyKeeper
-from emulator.kms.vault import Vault
 from emulator.protocol.callbacks import CallbackKey, Callbacks, Outgoing
 from emulator.protocol.context import ServerContext
 from emulator.protocol.dates import iso_date
@@ -41,28 +38,15 @@ from emulator.protocol.handlers import handlers
 from emulator.protocol.http import HttpServer
 from emulator.protocol.server import OssServer
 from emulator.protocol.simulated_world import SimulatedWorld
-from emulator.replication.batch import Tools
 from emulator.replication.counts import Counts
-from emulator.replication.encrypting import KeyTools
-from emulator.replication.engine import Engine
-from emulator.replication.explain import Explanation, explain
-from emulator.replication.progress import progress_of
 from emulator.replication.regions import known_regions
-from emulator.replication.resealing import Resealing
-from emulator.replication.rights import Rights
 from emulator.replication.service import ReplicationService
-from emulator.replication.settings import ReplicationSettings, settings_from
-from emulator.replication.timing import InstantTiming
 from emulator.rng import SeededRng
 from emulator.services.products import PRODUCTS
 from emulator.services.rpc.call import ServicesContext
 from emulator.services.server import ServiceServer
-from emulator.storage.blobs import FileBlobStore
-from emulator.storage.memory import MemoryBlobStore
-from emulator.storage.root_key import open_root_key
-from emulator.storage.secret_file import kept_secret
 from emulator.storage.sqlite.store import SqliteStore
-from emulator.world.document import WorldError, read_world
+from emulator.world.document import read_world
 from emulator.world.load import Loaded, load_world
 
 _LOG = logging.getLogger("ossemu")
@@ -85,35 +69,6 @@ class AccountInventory(msgspec.Struct, frozen=True):
     keys: tuple[tuple[str, str], ...]
     roles: tuple[str, ...]
     buckets: tuple[Bucket, ...]
-
-
-def _replication_settings(settings: Settings) -> ReplicationSettings:
-    try:
-        return settings_from(
-            {f"repl.{name}": value for name, value in settings.replication.items()}
-        )
-    except ValueError as error:
-        raise SettingError(str(error)) from error
-
-
-def world_path(name: str) -> Path:
-    """The file of a world: a path, or the bare name of a world that comes with the emulator."""
-    package = Path(__file__).parent
-    for folder in (package / "_fixtures", package.parent / "fixtures"):  # installed, repository
-        shipped = folder / f"{name}.yaml"
-        if Path(name).name == name and not Path(name).exists() and shipped.exists():
-            return shipped
-    return Path(name)
-
-
-async def _read_world(path: str) -> str:
-    try:
-        async with aiofiles.open(world_path(path), encoding="utf-8") as file:
-            return await file.read()
-    except UnicodeDecodeError as error:
-        raise WorldError(f"{path}: this is no UTF-8 text") from error
-    except OSError as error:
-        raise WorldError(f"{path}: {error.strerror}; give a world file with --world") from error
 
 
 def _base_domains(settings: Settings) -> tuple[str, ...]:
@@ -142,23 +97,20 @@ class App:
         self._store = SqliteStore.open(
             settings.data, settings.durability, on_failure=lambda _: self.failed.set()
         )
-        self._vault = self._open_vault()
-        self._blobs = self._open_blobs()
+        self._vault = open_vault(settings, self._store)
+        self._blobs = open_blobs(settings, self._store, self._rng, self.failed.set)
         self._store.on_unused_files = self._blobs.remove
-        replication = _replication_settings(settings)
         # the vendor's own suites store bucket policies without Principal; they mean nobody
         policies = PolicyCache(principal_required=False)
         self.audit = Audit(settings.oss.audit_entries_max)
-        rights = Rights(self._store.identities, policies, replication)
-        keys = KeyTools(self._vault, policies, self._rng, Resealing(self._vault, self._blobs))
-        timing = InstantTiming(replication)
-        tools = Tools(replication, timing, rights, self._rng, keys, self.audit)
-        self._tools = tools
-        self._callbacks = Callbacks(self._outgoing, CallbackKey(self._keep_callback_key))
+        given = Given(self._store, self._blobs, clock, self._rng, self._vault, policies, self.audit)
+        self._engine, service, self.replication = build_replication(settings, given)
+        self._callbacks = Callbacks(
+            self._outgoing, CallbackKey(lambda make: keep_callback_key(settings, make))
+        )
         self._access_times = AccessTimes(self._store, clock, self._rng)
-        self._engine = Engine(self._store, clock, tools)
         self._workers = self._make_workers()
-        self._context = self._server_context(policies, rights, replication)
+        self._context = self._server_context(policies, service)
         self._oss = OssServer(self._context, handlers())
         self._services = ServiceServer(self._services_context(policies), PRODUCTS)
         self._control = ControlApi(self)
@@ -178,7 +130,7 @@ class App:
         try:
             await app._listen()
             if settings.world:
-                await app.load_world(await _read_world(settings.world), settings.world)
+                await app.load_world(await read_world_file(settings.world), settings.world)
             app._world_loaded = True
             for worker in app._workers:
                 app._own(worker.run(), worker.name)
@@ -187,27 +139,6 @@ class App:
             await app.stop()
             raise
         return app
-
-    def _open_vault(self) -> Vault:
-        """The key service's vault. Raises DataFolderError where keys are there that do not open."""
-        with self._store.read() as view:
-            sealed_with = view.kms_root_fingerprint()
-        try:
-            return Vault(open_root_key(self.settings.data, sealed_with, os.urandom), os.urandom)
-        except BaseException:
-            self._store.abandon()  # a refused start leaves the folder as it was
-            raise
-
-    def _open_blobs(self) -> FileBlobStore | MemoryBlobStore:
-        if self.settings.data == MEMORY:
-            return MemoryBlobStore(rng=self._rng, known=self._store.known_files)
-        return FileBlobStore(
-            Path(self.settings.data) / _BLOBS,
-            durability=self.settings.durability,
-            rng=self._rng,
-            known=self._store.known_files,
-            on_failure=lambda _: self.failed.set(),
-        )
 
     def _make_workers(self) -> Workers:
         settings, store, clock = self.settings, self._store, self.clock
@@ -224,9 +155,7 @@ class App:
         keys = KeyKeeper(store, clock, self._rng, self._vault)
         return Workers([self._engine, delivery, lifecycle, self._access_times, keys])
 
-    def _server_context(
-        self, policies: PolicyCache, rights: Rights, replication: ReplicationSettings
-    ) -> ServerContext:
+    def _server_context(self, policies: PolicyCache, service: ReplicationService) -> ServerContext:
         settings, clock = self.settings, self.clock
         return ServerContext(
             store=self._store,
@@ -238,14 +167,7 @@ class App:
             policies=policies,
             audit=self.audit,
             vault=self._vault,
-            replication=ReplicationService(
-                self._store,
-                replication,
-                clock=clock,
-                rng=self._rng,
-                role_check=lambda uid, role: rights.role_refusal(uid, role, clock.now_ms()),
-                progress_of=progress_of,
-            ),
+            replication=service,
             changed=self._workers.changed,
             callbacks=self._callbacks,
             access_times=self._access_times,
@@ -323,15 +245,6 @@ class App:
         await self._blobs.close()
         await self._store.close()
 
-    def _keep_callback_key(self, make: Callable[[], bytes]) -> bytes:
-        if self.settings.data == MEMORY:
-            return make()
-        try:
-            return kept_secret(Path(self.settings.data) / _CALLBACK_KEY, make)
-        except OSError as error:  # a full disk, say: the key then lasts as long as the process
-            _LOG.warning("the key of callbacks could not be kept: %s", error)
-            return make()
-
     def inventory(self) -> list[AccountInventory]:
         """The accounts with what belongs to them, for the person who starts the emulator."""
         with self._store.read() as view:
@@ -379,17 +292,9 @@ class App:
         self._workers.wake()
         return loaded
 
-    def explain(self, bucket: str, key: str, version_id: str | None) -> Explanation:
-        """Why a key's replicas are where they are. Raises NoSuchBucket."""
-        with self._store.read() as view:
-            found = view.bucket(bucket)
-            if found is None:
-                raise errors.NoSuchBucket(bucket, ec="0015-00000101")
-            return explain(view, self._tools, found, key, version_id, self.clock.now_ms())
-
     def simulate(self, question: Question) -> Simulation:
         """What would be decided now. Raises SimulationError."""
-        own = OwnBucketPolicies(self._tools.settings.same_account_bucket_policy.value)
+        own = OwnBucketPolicies(self.replication.settings.same_account_bucket_policy.value)
         now = iso_date(self.clock.now_ms())
         with self._store.read() as view:
             world = SimulatedWorld(view, own)
