@@ -33,6 +33,10 @@ def serve(settings: Settings) -> int:
 
 
 async def _serve(settings: Settings) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):  # first, so that no start ends in the middle
+        loop.add_signal_handler(number, stop.set)
     try:
         app = await App.start(settings)
     except (DataFolderError, PortTaken, WorldError, SettingError) as error:
@@ -45,10 +49,6 @@ async def _serve(settings: Settings) -> int:
         gc.freeze()  # no collection looks through it again
         gc.enable()
     print(banner(app), flush=True)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
     stopped = asyncio.ensure_future(stop.wait())
     failed = asyncio.ensure_future(app.failed.wait())
     await asyncio.wait({stopped, failed}, return_when=asyncio.FIRST_COMPLETED)
