@@ -16,7 +16,7 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import Meta
 
-from emulator.clock import ClockMode
+from emulator.clock import ClockMode, clock_choice
 
 MEMORY = ":memory:"
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
@@ -158,7 +158,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     port: Annotated[int, Meta(ge=0, le=65535)] = 9480
     data: str = "ossemu-data"
     world: str = ""
-    clock: ClockMode = ClockMode.REAL
+    clock: str = ClockMode.REAL  # see ``clock.clock_choice``
     log: LogLevel = LogLevel.INFO
     durability: Durability = Durability.POWER
     seed: int | None = None
@@ -180,14 +180,13 @@ FLAGS = (
     Flag("port", "NUMBER", "port to listen on, 0 picks a free one (default 9480)"),
     Flag("data", "DIR", "data folder, or :memory: (default ossemu-data)"),
     Flag("world", "FILE", "world to load at start: a file, or cross-account, same-account"),
-    Flag("clock", "MODE", "real or virtual (default real)"),
+    Flag("clock", "MODE", "real, virtual, or x60 for one 60 times as fast (default real)"),
     Flag("log", "LEVEL", "debug, info, warning or error (default info)"),
     Flag("durability", "NAME", "none, process or power (default power)"),
     Flag("seed", "NUMBER", "fixes the ids the emulator makes up"),
 )
 
 _CHOICES: Mapping[str, type[StrEnum]] = {
-    "clock": ClockMode,
     "log": LogLevel,
     "durability": Durability,
 }
@@ -239,6 +238,10 @@ def read_settings(
         settings = msgspec.convert(chosen, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise SettingError(_in_words(str(error))) from error
+    try:
+        clock_choice(settings.clock)
+    except ValueError as error:
+        raise SettingError(f"setting clock: it {error}, not {settings.clock!r}") from error
     return msgspec.structs.replace(
         settings,
         wire=named_settings(WireSettings, "wire", groups["wire"]),

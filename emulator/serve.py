@@ -65,7 +65,7 @@ def banner(app: App) -> str:
     endpoint = f"http://{host}:{app.port}"
     lines = [
         f"OSS Replication Emulator at {endpoint}",
-        f"  data {_data(settings)}, clock {app.clock.mode.value}",
+        f"  data {_data(settings)}, clock {app.clock.choice.label}",
         "",
     ]
     accounts = app.inventory()

@@ -28,9 +28,14 @@ from emulator.config import OssSettings, WireSettings  # noqa: E402
 from emulator.protocol.handlers import handlers  # noqa: E402
 from emulator.protocol.operations.find import OPERATIONS  # noqa: E402
 from emulator.protocol.operations.model import Operation  # noqa: E402
+from emulator.replication.explain_words import skip_sentence  # noqa: E402
+from emulator.replication.model import Skip, SkipReason  # noqa: E402
+from emulator.replication.reasons import REASONS  # noqa: E402
 from emulator.replication.settings import setting_docs  # noqa: E402
 from emulator.services.products import PRODUCTS  # noqa: E402
 from emulator.services.rpc.call import Product  # noqa: E402
+from tests.behaviours.registry import Scenario, scenarios  # noqa: E402
+from tests.behaviours.rows import Row, Section, sections  # noqa: E402
 from tests.support.cases import all_cases  # noqa: E402
 from tests.support.covers import Cover, all_covers  # noqa: E402
 
@@ -96,8 +101,50 @@ def inferences(path: Path) -> Iterator[str]:
                 yield prefix + words
 
 
+def link_to(scenario: Scenario) -> str:
+    """The function that acts a row out, with a link to its file."""
+    path, _, name = scenario.place.partition("::")
+    return f"[{Path(path).stem}](../{path})::{name}"
+
+
+def behaviour_row(row_id: str, row: Row, scenario: Scenario | None) -> str:
+    """One line of a table."""
+    settings = ", ".join(f"`{name}`" for name in row.settings)
+    test = "none" if scenario is None else link_to(scenario)
+    told = f"{row.given} / {row.when} / {row.then}"
+    cells = (row_id, told, row.mark.value, row.source, settings, test)
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def behaviour_section(section: Section, acted: dict[str, Scenario]) -> str:
+    """One group of behaviours as a table."""
+    lines = [
+        f"### {section.title}\n",
+        "| | Given / when / then | Mark | Source | Setting | Test |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines += [behaviour_row(row_id, row, acted.get(row_id)) for row_id, row in section.rows.items()]
+    return "\n".join(lines) + "\n"
+
+
+def behaviours_part() -> str:
+    """Every documented behaviour of replication with where it is known from and its test."""
+    groups, acted = sections(), scenarios()
+    marks = Counter(row.mark.value for group in groups for row in group.rows.values())
+    counted = ", ".join(f"{count} {mark}" for mark, count in marks.most_common())
+    head = (
+        f"## Behaviours of replication\n\n{marks.total()} behaviours: {counted}. Each is acted "
+        "out on a real server with the vendor's clients, this one by `scripts/test "
+        "'tests/behaviours/test_behaviours.py::test_behaviour[R27]'`. *R* rows are about "
+        "replication in general, *T* rows the table of deletions, *E* rows encryption, *W* rows "
+        "retention policies, *L* rows the transfer types of links. Another value of a *setting* "
+        "changes the behaviour, which a test of its own shows.\n"
+    )
+    return "\n".join([head, *(behaviour_section(group, acted) for group in groups)])
+
+
 def fidelity_page() -> str:
-    """What is documented, observed or inferred, and every inference of the code."""
+    """What is documented, observed or inferred, row by row, and every inference of the code."""
     parts = [
         "# Fidelity\n",
         NOTE,
@@ -105,6 +152,8 @@ def fidelity_page() -> str:
         "*Observed*: a test of a vendor's client asserts it against the live service, or a "
         "recorded answer shows it. *Inferred*: no source says so; the emulator does what fits "
         "the rest best. Where sources disagree there is a [named setting](settings.md).\n",
+        behaviours_part(),
+        "## What is inferred\n",
         "Most of the code does what is documented. What follows is every place where it is "
         "inferred, taken from the code itself.\n",
     ]
@@ -112,7 +161,7 @@ def fidelity_page() -> str:
         found = list(dict.fromkeys(inferences(path)))
         if found:
             module = path.relative_to(ROOT).as_posix()
-            parts.append(f"## {module}\n")
+            parts.append(f"### {module}\n")
             parts.append("\n".join(f"- {sentence}" for sentence in found) + "\n")
     return "\n".join(parts)
 
@@ -216,7 +265,30 @@ def service_operations_page() -> str:
     return "\n".join(parts)
 
 
+def reasons_page() -> str:
+    """Why replication is refused, and why it has nothing to do."""
+    parts = [
+        "# Why a change is not replicated\n",
+        NOTE,
+        "`GET /_emulator/explain` and `GET /_emulator/replication/tasks` give these reasons with "
+        "the names of the case, `GET /_emulator/metrics` counts them.\n",
+        "## Refused, and tried again\n",
+        "The rule stays `doing`, later changes of the same key wait, other keys do not. Mend the "
+        "cause: the next attempt goes through, or `POST /_emulator/replication/retry` makes it at "
+        "once.\n",
+    ]
+    lines = ["| Reason | Meaning | Remedy |", "|---|---|---|"]
+    lines += [f"| `{each}` | {doc.meaning} | {doc.remedy} |" for each, doc in REASONS.items()]
+    parts.append("\n".join(lines) + "\n")
+    parts.append("## Skipped: nothing is to be done\n")
+    lines = ["| Reason | Meaning |", "|---|---|"]
+    lines += [f"| `{each}` | {skip_sentence(Skip(each))} |" for each in SkipReason]
+    parts.append("\n".join(lines) + "\n")
+    return "\n".join(parts)
+
+
 PAGES = {
+    "replication-reasons.md": reasons_page,
     "settings.md": settings_page,
     "fidelity.md": fidelity_page,
     "operations.md": operations_page,

@@ -2,6 +2,9 @@
 
 A bounded ring in memory. Recording stores references alone and takes well under a microsecond;
 words are made when somebody looks. No secret, token or policy text is ever part of an entry.
+
+Refusals that no policy decides stand there as well: of those who failed to prove who they are,
+and of what a bucket's settings refuse.
 """
 
 from __future__ import annotations
@@ -14,12 +17,15 @@ from typing import Protocol
 
 import msgspec
 
-from emulator.access.identity import Principal
+from emulator.access.identity import Principal, PrincipalKind
 from emulator.access.policy.match import RESOURCE_COLONS, PatternSet, compile_patterns
 from emulator.access.policy.records import StatementRef
 
 ENTRIES_MAX = 10_000
+UNAUTHENTICATED = "unauthenticated"  # the name of whoever failed to prove who they are
 _OSS_RESOURCE = "acs:oss:"
+_KEY_ID_CHARS_MAX = 128
+_REASON_CHARS_MAX = 256
 
 
 class Verdict(Protocol):
@@ -53,6 +59,26 @@ class PlainVerdict(msgspec.Struct, frozen=True, gc=False):
     ec: str = ""
 
 
+def refusal(code: str, message: str = "", ec: str = "") -> PlainVerdict:
+    """The verdict of a refusal that no policy decided, as the client is told it."""
+    reason = f"{code}: {message}" if message else code
+    return PlainVerdict(False, reason[:_REASON_CHARS_MAX], None, ec)
+
+
+def stranger(access_key_id: str, account_uid: str = "") -> Principal:
+    """Somebody who failed to prove who they are.
+
+    ``access_key_id`` is the key they name, ``account_uid`` the account it belongs to, if any.
+    """
+    shown = access_key_id[:_KEY_ID_CHARS_MAX].encode("utf-8", "replace").decode()
+    return Principal(
+        kind=PrincipalKind.ANONYMOUS,
+        account_uid=account_uid,
+        arn=UNAUTHENTICATED,
+        access_key_id=shown,
+    )
+
+
 class Origin(msgspec.Struct, frozen=True, gc=False):
     """Who asks, when and how: one record for all questions of one request.
 
@@ -71,7 +97,8 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One question and its answer, ready for JSON but for the time.
 
     ``statement`` is the deciding one in words, as everywhere else; ``principal`` an ``acs:ram::``
-    name or ``anonymous``. ``bucket`` and ``key`` are empty for anything but OSS resources.
+    name, ``anonymous``, or ``unauthenticated`` for whoever failed to prove who they are.
+    ``bucket`` and ``key`` are empty for anything but OSS resources.
     """
 
     seq: int

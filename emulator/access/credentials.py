@@ -100,4 +100,5 @@ def _session_principal(
         session.session_name,
         session_policy=narrowing,
         access_key_id=session.access_key_id,
+        source_identity=session.source_identity,
     )

@@ -14,6 +14,20 @@ from emulator.access.policy.conditions import Context
 
 Message = dict[str, object]
 _DECODED_BYTES_MAX = 256 * 1024
+_VALUE_CHARS_MAX = 256
+
+
+def encoded_detail(
+    principal: Principal, action: str, resource: str, context: Context, decision: Decision
+) -> dict[str, str]:
+    """The children of AccessDeniedDetail with its encoded message; empty where there are none.
+
+    (RAM and OSS, AccessDeniedDetail; documented)
+    """
+    if not decision.denied_detail:
+        return {}
+    message = describe_denial(principal, action, resource, context, decision)
+    return {**decision.denied_detail, "EncodedDiagnosticMessage": encode_diagnostic(message)}
 
 
 def describe_denial(
@@ -36,20 +50,25 @@ def describe_denial(
         )
     return {
         "AuthAction": action,
-        "AuthResource": resource,
+        "AuthResource": resource.encode("utf-8", "replace").decode(),
         "AuthPrincipal": {
             "AuthPrincipalType": detail.get("AuthPrincipalType", ""),
             "AuthPrincipalOwnerId": principal.account_uid,
             "AuthPrincipalDisplayName": principal.principal_id,
         },
         "AuthConditions": [
-            {"ConditionKey": key, "ConditionValues": list(values)}
+            {"ConditionKey": key, "ConditionValues": [_shown(value) for value in values]}
             for key, values in context.items()
         ],
         "ExplicitDeny": detail.get("NoPermissionType") == "ExplicitDeny",
         "MatchedPolicies": matched,
         "NoPermissionPolicyType": detail.get("PolicyType", ""),
     }
+
+
+def _shown(value: str) -> str:
+    """A value as far as it is shown, with a mark for bytes that are no UTF-8."""
+    return value[:_VALUE_CHARS_MAX].encode("utf-8", "replace").decode()
 
 
 def encode_diagnostic(message: Message) -> str:

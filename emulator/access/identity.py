@@ -166,8 +166,8 @@ class Principal(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Who is calling, with everything a permission decision needs to know of them.
 
     ``name`` is the user's or role's name; ``principal_id`` is the account's uid, the user's id or
-    ``{role id}:{session}``, as STS GetCallerIdentity shows it. ``caller`` is how bucket policies
-    name this principal.
+    ``{role id}:{session}``, as STS GetCallerIdentity shows it. ``source_identity`` is what a
+    session was given at AssumeRole. ``caller`` is how bucket policies name this principal.
     """
 
     kind: PrincipalKind
@@ -179,6 +179,7 @@ class Principal(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     identity_policies: tuple[NamedPolicy, ...] = ()
     session_policy: NamedPolicy | None = None
     access_key_id: str = ""
+    source_identity: str = ""
     caller: Caller = NO_ONE
 
 

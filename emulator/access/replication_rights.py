@@ -132,6 +132,19 @@ class PreparedRight:
         """The decision for one resource, see ``BucketEnd.resource``."""
         by_role = self._by_role.decide(resource)
         by_bucket = self._by_bucket.decide(resource) if self._by_bucket else IMPLICIT_DENY
+        return self._both(by_role, by_bucket, resource)
+
+    def allowed_below(self, prefix: str) -> RightDecision | None:
+        """The decision for every resource that begins with ``prefix``, if all are allowed for the
+        same reason and that can be told beforehand."""
+        by_role = self._by_role.decide_below(prefix)
+        by_bucket = self._by_bucket.decide_below(prefix) if self._by_bucket else IMPLICIT_DENY
+        if by_role is None or by_bucket is None:
+            return None
+        decision = self._both(by_role, by_bucket, prefix)
+        return decision if decision.allowed else None
+
+    def _both(self, by_role: Evaluation, by_bucket: Evaluation, resource: str) -> RightDecision:
         if by_role.effect is Outcome.EXPLICIT_DENY:
             return self._refused(RightReason.ROLE_DENIES, resource, by_role)
         if by_bucket.effect is Outcome.EXPLICIT_DENY:

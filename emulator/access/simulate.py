@@ -183,6 +183,8 @@ def _request_context(
         "oss:x-oss-acl": ("private",),
         "oss:x-oss-object-acl": ("default",),
     }
+    if principal.source_identity:
+        context["acs:SourceIdentity"] = (principal.source_identity,)
     bucket_tags = {} if bucket is None else bucket.tags
     context.update({f"oss:BucketTag/{key}": (value,) for key, value in bucket_tags.items()})
     tags = {} if entry is None else entry.tags

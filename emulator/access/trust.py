@@ -71,6 +71,7 @@ def role_principal(
     *,
     session_policy: NamedPolicy | None = None,
     access_key_id: str = "",
+    source_identity: str = "",
 ) -> Principal:
     """The role as taken on in a session.
 
@@ -88,5 +89,6 @@ def role_principal(
         identity_policies=policies,
         session_policy=session_policy,
         access_key_id=access_key_id,
+        source_identity=source_identity,
         caller=Caller(names=(uid,), role=assumed_role_arn(uid, role.name, session_name)),
     )

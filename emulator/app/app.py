@@ -19,7 +19,7 @@ from emulator.access.simulate import Question, Simulation, simulate
 from emulator.app.replicating import Given, build_replication
 from emulator.app.stores import keep_callback_key, open_blobs, open_vault
 from emulator.app.world_files import read_world_file
-from emulator.clock import AdjustableClock
+from emulator.clock import AdjustableClock, clock_choice
 from emulator.config import SettingError, Settings
 from emulator.control.api import PREFIX, ControlApi
 from emulator.control.ports import Readiness
@@ -126,7 +126,8 @@ class App:
         Raises DataFolderError, PortTaken, SettingError, WorldError.
         """
         _check_region(settings)
-        app = cls(settings, AdjustableClock(settings.clock))
+        clock = clock_choice(settings.clock)
+        app = cls(settings, AdjustableClock(clock.mode, factor=clock.factor))
         try:
             await app._listen()
             if settings.world:
@@ -152,6 +153,7 @@ class App:
             hour=settings.oss.lifecycle_hour,
             changed=lambda: self._workers.changed(),
         )
+        lifecycle.records_transitions = self.replication.settings.replicate_transitions
         keys = KeyKeeper(store, clock, self._rng, self._vault)
         return Workers([self._engine, delivery, lifecycle, self._access_times, keys])
 

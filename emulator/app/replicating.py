@@ -18,7 +18,7 @@ from emulator.replication.resealing import Resealing
 from emulator.replication.rights import Rights
 from emulator.replication.service import ReplicationService
 from emulator.replication.settings import ReplicationSettings, settings_from
-from emulator.replication.timing import InstantTiming
+from emulator.replication.timing import Timings
 from emulator.rng import Rng
 from emulator.storage.blobs import FileBlobStore
 from emulator.storage.memory import MemoryBlobStore
@@ -51,7 +51,9 @@ def build_replication(settings: Settings, given: Given) -> Replicating:
     store, clock, rng = given.store, given.clock, given.rng
     rights = Rights(store.identities, given.policies, wanted)
     keys = KeyTools(given.vault, given.policies, rng, Resealing(given.vault, given.blobs))
-    tools = Tools(wanted, InstantTiming(wanted), rights, rng, keys, given.audit)
+    seed = int(rng.hex(16), 16) if settings.seed is None else settings.seed
+    timing = Timings(wanted, seed)
+    tools = Tools(wanted, timing, rights, rng, keys, given.audit)
     engine = Engine(store, clock, tools)
     service = ReplicationService(
         store,
@@ -61,6 +63,7 @@ def build_replication(settings: Settings, given: Given) -> Replicating:
         role_check=lambda uid, role: rights.role_refusal(uid, role, clock.now_ms()),
         progress_of=progress_of,
     )
+    service.timing = timing
     return Replicating(engine, service, ReplicationDesk(store, clock, tools, engine))
 
 

@@ -11,9 +11,10 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 from aiohttp import web
 
-from emulator.clock import ClockMode
+from emulator.clock import FACTOR_MAX, ClockChoice, ClockMode, is_factor
 from emulator.control.audit import get_audit
 from emulator.control.json import ControlError, answer, error_answer, read_body, read_fields
+from emulator.control.metrics import get_metrics
 from emulator.control.notifications import (
     delete_notifications,
     get_events,
@@ -21,7 +22,9 @@ from emulator.control.notifications import (
     put_notifications,
 )
 from emulator.control.ports import Emulator
+from emulator.control.replication import get_rtc, get_rules, get_tasks, post_retry
 from emulator.control.simulate import post_simulate
+from emulator.control.timing import get_timing, get_transfers, put_timing
 from emulator.domain.errors import OssError, StorageError
 from emulator.world.document import UnreadableWorld, WorldError
 
@@ -37,9 +40,11 @@ _Handler: TypeAlias = "Callable[[ControlApi, web.BaseRequest], Awaitable[web.Res
 
 
 class ClockChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What ``POST clock`` may ask: a mode, an instant (ISO 8601), a step forward in seconds."""
+    """What ``POST clock`` may ask: a mode (``factor`` of a scaled clock: how many times as fast
+    as the machine's), an instant (ISO 8601), a step forward in seconds."""
 
     mode: ClockMode | None = None
+    factor: float | None = None
     set: datetime | None = None
     advance_s: float | None = None
 
@@ -88,19 +93,18 @@ class ControlApi:
         return self._clock_answer()
 
     async def post_clock(self, request: web.BaseRequest) -> web.Response:
-        """``POST clock``: change the mode, set a virtual clock or move it forward."""
+        """``POST clock``: change the mode, set a clock that is not real or move it forward."""
         change = await read_fields(request, ClockChange, self._body_deadline_s)
         clock = self._emulator.clock
         instant_ms = _moved_ms(change, clock.now_ms())
-        mode = change.mode or clock.mode
-        if instant_ms is not None and mode is not ClockMode.VIRTUAL:
+        choice = _chosen(change, clock.choice)
+        if instant_ms is not None and choice.mode is ClockMode.REAL:
             raise ControlError(
                 409, "a real clock cannot be moved", 'switch first: {"mode": "virtual"}'
             )
-        clock.use(mode)
-        virtual = clock.virtual()
-        if instant_ms is not None and virtual is not None:
-            virtual.set(instant_ms)
+        clock.use(*choice)
+        if instant_ms is not None:
+            clock.set(instant_ms)
         self._emulator.time_changed()
         return self._clock_answer()
 
@@ -112,7 +116,10 @@ class ControlApi:
         clock = self._emulator.clock
         now = datetime.fromtimestamp(clock.now_ms() / 1000, UTC)
         text = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        return answer({"mode": clock.mode, "now": text})
+        shown: dict[str, object] = {"mode": clock.mode, "now": text}
+        if clock.mode is ClockMode.SCALED:
+            shown["factor"] = clock.choice.factor
+        return answer(shown)
 
     async def settle(self, request: web.BaseRequest) -> web.Response:
         """``POST settle``: run what is due; with ``advance`` step the virtual clock until quiet."""
@@ -120,7 +127,7 @@ class ControlApi:
         if wanted.advance and self._emulator.clock.virtual() is None:
             raise ControlError(
                 409,
-                "a real clock cannot be advanced",
+                f"a {self._emulator.clock.mode} clock cannot be advanced",
                 "start with --clock virtual, or POST clock first",
             )
         return answer(await self._emulator.settle(advance=wanted.advance))
@@ -170,6 +177,30 @@ class ControlApi:
         """``POST simulate``: what would be decided, and why."""
         return await post_simulate(self._emulator.simulate, request, self._body_deadline_s)
 
+    async def replication(self, request: web.BaseRequest) -> web.Response:
+        """``GET replication/rules``, ``tasks`` and ``rtc``: what was done, what is left."""
+        path = urlsplit(request.raw_path).path.rstrip("/")
+        return _REPLICATION[path.rpartition("/")[2]](self._emulator.replication, request)
+
+    async def retry(self, request: web.BaseRequest) -> web.Response:
+        """``POST replication/retry``: what was refused is due now."""
+        return await post_retry(self._emulator.replication, request, self._body_deadline_s)
+
+    async def metrics(self, request: web.BaseRequest) -> web.Response:
+        """``GET metrics``: what is measured, for Prometheus or as JSON."""
+        return get_metrics(self._emulator.replication, request)
+
+    async def timing(self, request: web.BaseRequest) -> web.Response:
+        """``GET``, ``PUT replication/timing``: how long replication takes."""
+        desk = self._emulator.replication.timing
+        if request.method == "PUT":
+            return await put_timing(desk, request, self._body_deadline_s)
+        return get_timing(desk)
+
+    async def transfers(self, _request: web.BaseRequest) -> web.Response:
+        """``GET replication/transfers``: what is on its way over links."""
+        return get_transfers(self._emulator.replication.timing)
+
     async def callback_public_key(self, _request: web.BaseRequest) -> web.Response:
         """``GET callback-public-key.pem``: what upload callbacks are verified with."""
         pem = await self._emulator.callback_public_key()
@@ -177,6 +208,7 @@ class ControlApi:
         return web.Response(body=pem, headers=headers)
 
 
+_REPLICATION = {"rules": get_rules, "tasks": get_tasks, "rtc": get_rtc}
 _ROUTES: dict[str, dict[str, _Handler]] = {
     "health/live": {"GET": ControlApi.live},
     "health/ready": {"GET": ControlApi.ready},
@@ -192,6 +224,13 @@ _ROUTES: dict[str, dict[str, _Handler]] = {
     "events": {"GET": ControlApi.events},
     "audit": {"GET": ControlApi.audit},
     "simulate": {"POST": ControlApi.simulate},
+    "replication/rules": {"GET": ControlApi.replication},
+    "replication/tasks": {"GET": ControlApi.replication},
+    "replication/rtc": {"GET": ControlApi.replication},
+    "replication/retry": {"POST": ControlApi.retry},
+    "metrics": {"GET": ControlApi.metrics},
+    "replication/timing": {"GET": ControlApi.timing, "PUT": ControlApi.timing},
+    "replication/transfers": {"GET": ControlApi.transfers},
     "callback-public-key.pem": {"GET": ControlApi.callback_public_key},
 }
 
@@ -210,8 +249,28 @@ def _known() -> str:
     return ", ".join(f"{method} {PREFIX}{path}" for path, of in _ROUTES.items() for method in of)
 
 
+def _chosen(change: ClockChange, present: ClockChoice) -> ClockChoice:
+    """How the clock is to move. Raises ControlError."""
+    mode = change.mode or present.mode
+    if mode is not ClockMode.SCALED:
+        if change.factor is not None:
+            raise ControlError(
+                400, "factor is of a scaled clock", 'as in {"mode": "scaled", "factor": 60}'
+            )
+        return ClockChoice(mode)
+    if change.factor is None:
+        if present.mode is ClockMode.SCALED:
+            return present
+        raise ControlError(
+            400, "a scaled clock needs its factor", 'as in {"mode": "scaled", "factor": 60}'
+        )
+    if not is_factor(change.factor):
+        raise ControlError(400, f"factor must be above 0 and at most {FACTOR_MAX:.0f}")
+    return ClockChoice(mode, change.factor)
+
+
 def _moved_ms(change: ClockChange, now_ms: int) -> int | None:
-    """The instant a virtual clock is to show, ``None`` if it stays. Raises ControlError."""
+    """The instant the clock is to show, ``None`` if it goes on. Raises ControlError."""
     if change.set is None and change.advance_s is None:
         return None
     if change.set is not None:

@@ -29,8 +29,14 @@ _ALGORITHMS = frozenset(each.value for each in Algorithm)
 DATA_ALGORITHM = "SM4"  # the only data encryption that can be asked for
 
 
-class Encryption(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """How a version is encrypted; ``ObjectVersion.encryption_json`` is its text."""
+class Encryption(
+    msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False
+):
+    """How a version is encrypted; ``ObjectVersion.encryption_json`` is its text.
+
+    Fields of other names are refused: a data key under a damaged name would make encrypted
+    content look plain.
+    """
 
     algorithm: str
     key_id: str = ""  # of the key service; only with KMS
@@ -144,6 +150,7 @@ class ReplicaKeys(msgspec.Struct, frozen=True, gc=False):
     destination: KeyHolder
     rule_document: str = ""  # the destination bucket's "encryption" setting
     replica_key_id: str = ""  # the rule's ReplicaKmsKeyID
+    keeps_service_key: bool = False  # an SSE-KMS object that names no key gets no key of the rule
 
 
 def replica_encryption(source_json: str, keys: ReplicaKeys) -> str:
@@ -159,6 +166,8 @@ def replica_encryption(source_json: str, keys: ReplicaKeys) -> str:
     if source.algorithm != Algorithm.KMS:
         return source_json
     key_id = keys.replica_key_id or source.key_id
+    if keys.keeps_service_key and source.key_id == default_key_id(keys.source):
+        key_id = source.key_id
     if key_id == default_key_id(keys.source):
         key_id = default_key_id(keys.destination)
     return msgspec.structs.replace(source, key_id=key_id).to_json()

@@ -206,18 +206,25 @@ class ChangeKind(StrEnum):
 
     PUT = "put"  # new content: put, copy
     CLASS = "class"  # a copy onto itself that only changed the storage class
+    TRANSITION = "transition"  # a lifecycle rule changed the storage class; kept only if asked for
     UPDATE = "update"  # ACL or tags of an existing version
     DELETE = "delete"  # delete without version id in a bucket that keeps no versions
     MARKER = "marker"  # delete without version id that left a delete marker
     DELETE_VERSION = "delete-version"  # permanent removal of one version or delete marker
+    INITIATE = "initiate"  # a multipart upload began
+    PART = "part"  # a part of an upload, also one copied from an object
+    ABORT = "abort"  # an upload was given up, by a client or a lifecycle rule
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One recorded change. ``seq`` grows by one from change to change, over all buckets.
 
     ``version_seq`` is ``ObjectVersion.seq`` of the version made, updated or removed (0 if none).
-    ``prior_tags_json`` and ``prior_exists`` describe what a delete hid or removed, because it can
-    no longer be read when the change is looked at.
+    ``prior_tags_json`` and ``removed_kind`` describe what a delete hid or removed, because it can
+    no longer be read when the change is looked at; the tags of an aborted upload likewise.
+
+    ``upload_id`` is that of the upload a change is about, and of the one that became the object of
+    a PUT; ``version_seq`` is ``Upload.id`` or ``Part.seq`` of the changes of uploads themselves.
     """
 
     seq: int
@@ -229,6 +236,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     at_ms: int
     removed_kind: str = ""  # VersionKind of what DELETE, MARKER or DELETE_VERSION took away
     prior_tags_json: str = ""
+    upload_id: str = ""
+    part_number: int = 0
 
 
 _STRINGS = msgspec.json.Decoder(dict[str, str])

@@ -324,8 +324,18 @@ class MetaTx(MetaView, Protocol):
         kind: ChangeKind,
         at_ms: int,
         removed: ObjectVersion | None = None,
+        upload_id: str = "",
     ) -> None:
-        """Record what a client did to ``version`` (a change, see ``model.Change``)."""
+        """Record what a client did to ``version`` (a change, see ``model.Change``).
+
+        ``upload_id`` is that of the upload it was made of.
+        """
+        ...
+
+    def append_upload_change(
+        self, *, upload: Upload, kind: ChangeKind, at_ms: int, part: Part | None = None
+    ) -> None:
+        """Record what a client or a lifecycle rule did to an upload."""
         ...
 
     def append_event(self, event: NewEvent) -> None:

@@ -14,8 +14,8 @@ from typing import Protocol
 from emulator.clock import Clock, VirtualClock
 from emulator.domain.errors import StorageError, StorageFailed
 
-# Due times that ``settle`` steps through: far beyond any test, and an end for a broken one.
-_ADVANCES_MAX = 100_000
+# Due times in a row at which ``settle`` brings nothing about: an end for a broken worker.
+_ADVANCES_IN_VAIN_MAX = 100_000
 _STORAGE_RETRY_MS = 1_000
 
 
@@ -172,18 +172,20 @@ class Workers:
         return seen - before
 
     async def _run_what_comes(self, clock: VirtualClock) -> None:
-        for _ in range(_ADVANCES_MAX):
+        in_vain = 0
+        while in_vain < _ADVANCES_IN_VAIN_MAX:
             now_ms = clock.now_ms()
             planned_ms = _earliest(worker.next_planned_ms() for worker in self._workers)
             if planned_ms is not None:
                 clock.set(max(now_ms, planned_ms))
-                await self._run_until_quiet()
+                in_vain = 0 if await self._run_until_quiet() else in_vain + 1
                 continue
             refused = [worker.last_refused_ms() for worker in self._workers]
             last_ms = max((instant for instant in refused if instant is not None), default=None)
             if last_ms is None:
                 return
             clock.set(max(now_ms, last_ms))
+            in_vain = 0
             if await self._run_until_quiet() == 0:
                 return
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import msgspec
 from aiohttp import web
 
+from emulator.access.audit import stranger
 from emulator.access.credentials import Credential, find_credential, principal_of
 from emulator.access.identity import ANONYMOUS, TEMPORARY_KEY_PREFIX, Principal
 from emulator.access.policy.faults import PolicyError
@@ -49,13 +50,7 @@ def authenticate(
     Raises the errors of ``signing``, and InvalidAccessKeyId, InvalidSecurityToken,
     SecurityTokenExpired and AccessKeyIdAndSecurityTokenNotMatch.
     """
-    signed = SigningRequest(
-        method=request.method,
-        bucket=target.bucket,
-        key=target.key,
-        query=target.query,
-        headers=tuple([(name.lower(), value) for name, value in request.headers.items()]),
-    )
+    signed = _signed(request, target)
     claims = read_claims(signed)
     if claims is None:
         return NOBODY
@@ -71,6 +66,22 @@ def authenticate(
     return _caller(context, view, claims, credential)
 
 
+def unproven(view: RequestView, request: web.BaseRequest, target: Target) -> Principal:
+    """Who sent a request that ``authenticate`` refused, for the audit log: nobody but for the
+    access key id that it names, if that can be read."""
+    try:
+        claims = read_claims(_signed(request, target))
+    except errors.OssError:
+        claims = None
+    return unproven_key(view, "" if claims is None else claims.access_key_id)
+
+
+def unproven_key(view: RequestView, access_key_id: str) -> Principal:
+    """The same of somebody who names this key."""
+    credential = find_credential(view.identities, access_key_id)
+    return stranger(access_key_id, "" if credential is None else credential.holder.account_uid)
+
+
 def authenticate_form(
     context: ServerContext,
     view: RequestView,
@@ -84,6 +95,16 @@ def authenticate_form(
     _check_token(claims, credential, now_ms)
     check(credential.secret)
     return _caller(context, view, claims, credential)
+
+
+def _signed(request: web.BaseRequest, target: Target) -> SigningRequest:
+    return SigningRequest(
+        method=request.method,
+        bucket=target.bucket,
+        key=target.key,
+        query=target.query,
+        headers=tuple([(name.lower(), value) for name, value in request.headers.items()]),
+    )
 
 
 def _caller(

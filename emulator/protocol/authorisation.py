@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from emulator.access.audit import Origin
+from emulator.access.audit import Origin, refusal
 from emulator.access.authorise import authorise as decide
 from emulator.access.decision import (
     AccessCheck,
@@ -18,6 +18,7 @@ from emulator.access.decision import (
     DecisionReason,
     OperationClass,
 )
+from emulator.access.diagnostic import encoded_detail
 from emulator.access.identity import PrincipalKind
 from emulator.access.policy.faults import PolicyError
 from emulator.access.policy.public import is_public
@@ -29,8 +30,9 @@ from emulator.domain.ports import MetaView
 from emulator.protocol.call import Call
 from emulator.protocol.delivery.payer import check_payer, said_payer
 from emulator.protocol.delivery.public_access import is_blocked
+from emulator.protocol.errors import wire_error
 from emulator.protocol.operations import AccessClass, Level, Operation, ResourceForm
-from emulator.protocol.request_context import RequestContext, Values
+from emulator.protocol.request_context import RequestContext, Values, request_facts
 
 _CLASSES = {each: OperationClass(each.value) for each in AccessClass}
 _PUBLIC_ACLS = frozenset({StoredAcl.PUBLIC_READ, StoredAcl.PUBLIC_READ_WRITE})
@@ -133,7 +135,11 @@ def authorise_source(
 ) -> None:
     """Check the reading half of a copy, and who pays for it. Raises AccessDenied."""
     if not _is_plain_owner(call, bucket):
-        check_payer(view, bucket, call.principal, said_payer(call.headers, call.query))
+        try:
+            check_payer(view, bucket, call.principal, said_payer(call.headers, call.query))
+        except errors.AccessDenied as error:
+            note_refusal(call, error, _resource(call, ResourceForm.OBJECT, bucket, key))
+            raise
     action = _GET_OBJECT if version_id is None else _GET_OBJECT_VERSION
     version = _entry(view, bucket, key, version_id)
     _ask(call, view, bucket, action, key, version, OperationClass.DATA_READ)
@@ -153,6 +159,20 @@ def authorise_log_target(call: Call, view: MetaView, bucket: Bucket, prefix: str
     """Check that who sends logs to a bucket may write there (OSS PutBucketLogging; documented;
     that the prefix is asked for is inferred). Raises AccessDenied."""
     _ask(call, view, bucket, _PUT_OBJECT, prefix or "*", None, OperationClass.DATA_WRITE)
+
+
+def note_refusal(call: Call, error: errors.OssError, resource: str = "") -> None:
+    """Note in the audit log that something else than a right refuses a request: its signature, the
+    Referer, that nobody pays, Block Public Access. ``resource``: of another than is addressed."""
+    operation = call.operation
+    form = ResourceForm.BUCKET if _is_per_key(operation) else operation.resource
+    resource = resource or _resource(call, form, call.found_bucket, call.key)
+    action = _action(operation, call.version_id) or f"oss:{operation.name}"
+    wire = wire_error(type(error))
+    ec = error.ec or ("" if wire is None else wire.ec)
+    call.context.audit.record(
+        _origin(call), action, resource, refusal(error.code, error.message, ec)
+    )
 
 
 def _ask(  # noqa: PLR0913 - one value for each thing that decides
@@ -271,6 +291,7 @@ def _answered(call: Call, check: AccessCheck, decision: Decision) -> None:
     """Note the answer in the audit log, and raise it if it is no."""
     call.context.audit.record(_origin(call), check.action, check.resource, decision)
     if not decision.allowed:
-        raise errors.AccessDenied(
-            decision.message, ec=decision.ec, detail=dict(decision.denied_detail)
+        detail = encoded_detail(
+            call.principal, check.action, check.resource, request_facts(call), decision
         )
+        raise errors.AccessDenied(decision.message, ec=decision.ec, detail=detail)

@@ -2,7 +2,8 @@
 
 (OSS authorization syntax, Condition; documented.) A listing's absent prefix and delimiter count as
 empty, an absent ACL header as the default it stands for (inferred). A caller comes from a VPC if
-the header of the setting ``oss.vpc_header`` says so; the connection is never encrypted.
+the header of the setting ``oss.vpc_header`` says so; the connection is never encrypted. The source
+identity of a session counts in every policy, not in trust policies alone (inferred).
 """
 
 from __future__ import annotations
@@ -130,8 +131,11 @@ def _parameter(name: str) -> Callable[[Call], Values]:
 
 
 def _vpc(call: Call) -> Values:
-    vpc = call.headers.get(call.context.oss.vpc_header.lower(), "")
-    return (vpc,) if vpc else NOTHING
+    return _if_any(call.headers.get(call.context.oss.vpc_header.lower(), ""))
+
+
+def _if_any(value: str) -> Values:
+    return (value,) if value else NOTHING
 
 
 def _remaining_days(call: Call) -> Values:
@@ -146,6 +150,7 @@ _READERS: Mapping[str, Callable[[Call], Values]] = {
     "acs:CurrentTime": lambda call: (iso_date(call.now_ms),),
     "acs:UserAgent": _header("user-agent", ""),
     "acs:AccessId": lambda call: (call.principal.access_key_id,),
+    "acs:SourceIdentity": lambda call: _if_any(call.principal.source_identity),
     "acs:MFAPresent": lambda _: ("false",),
     "oss:Prefix": _parameter("prefix"),
     "oss:Delimiter": _parameter("delimiter"),

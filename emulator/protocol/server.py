@@ -19,8 +19,8 @@ from emulator.domain import errors
 from emulator.domain.errors import SecondLevelDomainForbidden
 from emulator.domain.model import Bucket
 from emulator.protocol.addressing import Style, Target, read_target
-from emulator.protocol.authentication import NOBODY, authenticate
-from emulator.protocol.authorisation import authorise
+from emulator.protocol.authentication import NOBODY, Caller, authenticate, unproven
+from emulator.protocol.authorisation import authorise, note_refusal
 from emulator.protocol.body import RequestBody
 from emulator.protocol.call import Answer, Call, Handler
 from emulator.protocol.context import RequestView, ServerContext
@@ -117,10 +117,12 @@ class OssServer:
             bucket = self._find_bucket(view, target, operation)
             if bucket is not None and bucket.setting_names:
                 passage.enter(view, bucket, operation)
-            if operation.name == _SIGNED_INSIDE:
-                caller = NOBODY
-            else:
-                caller = authenticate(context, view, request, target, now_ms)
+            caller, refused = NOBODY, None
+            if operation.name != _SIGNED_INSIDE:
+                try:
+                    caller = authenticate(context, view, request, target, now_ms)
+                except errors.OssError as error:
+                    caller, refused = Caller(unproven(view, request, target), ""), error
             call = Call(
                 operation=operation,
                 context=context,
@@ -138,6 +140,9 @@ class OssServer:
                 now_ms=now_ms,
                 request_id=request_id,
             )
+            if refused is not None:
+                note_refusal(call, refused)
+                raise refused
             if bucket is not None and bucket.setting_names:
                 passage.admit(call, view, by_url=caller.by_url)
             if TRAFFIC_LIMIT in call.headers or TRAFFIC_LIMIT in call.query:

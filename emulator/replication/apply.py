@@ -11,76 +11,27 @@ from typing import assert_never
 
 import msgspec
 
+from emulator.domain import retention
+from emulator.domain.lifecycle.scan import in_class
 from emulator.domain.model import (
     NULL_VERSION_ID,
-    Bucket,
     Change,
+    ChangeKind,
     ObjectVersion,
     Origin,
     Versioning,
     VersionKind,
 )
-from emulator.domain.objects import delete_marker, drop_entry, push_entry
+from emulator.domain.objects import Moment, delete_marker, drop_entry, push_entry
 from emulator.domain.versions import new_version_id
 from emulator.domain.worm import Protection, is_guarded, protection, replaced_by_write
+from emulator.replication.apply_uploads import UploadApplier
 from emulator.replication.encrypting import ReplicaContent, ReplicaEncryption
-from emulator.replication.model import (
-    Effect,
-    FailureReason,
-    Refusal,
-    Rule,
-    Skip,
-    SkipReason,
-    Work,
-)
-from emulator.replication.ports import Replica, ReplicationTx, ReplicationView
-from emulator.replication.settings import ReplicaOwner, ReplicationSettings
+from emulator.replication.model import Effect, Skip, SkipReason, Work
+from emulator.replication.ports import Replica, ReplicationTx
+from emulator.replication.replica_events import replica_events
+from emulator.replication.target import Target
 from emulator.rng import Rng
-
-
-class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a rule copies to, and as whose the replicas are written ("" = the source's owner)."""
-
-    rule: Rule
-    source: Bucket
-    destination: Bucket
-    owner_uid: str
-
-
-def find_target(
-    view: ReplicationView, rule: Rule, settings: ReplicationSettings
-) -> Target | Refusal:
-    """The buckets of a rule as they are now, or why it cannot copy at all."""
-    source = view.bucket_by_id(rule.source_bucket_id)
-    destination = view.bucket(rule.spec.destination_bucket)
-    if source is None or destination is None:
-        return _no_destination(rule, "does not exist")
-    if destination.location != rule.spec.destination_location:
-        return _no_destination(rule, f"is in {destination.location} now")
-    mixed = source.versioning is not destination.versioning
-    if mixed and not settings.allow_mixed_versioning:
-        return Refusal(
-            reason=FailureReason.VERSIONING_MISMATCH,
-            resource=destination.name,
-            message=(
-                f"Versioning of {source.name} is {source.versioning or 'off'}, "
-                f"of {destination.name} {destination.versioning or 'off'}."
-            ),
-            remedy="Give both buckets the same versioning state.",
-        )
-    keeps_owner = settings.cross_account_owner is ReplicaOwner.SOURCE
-    owner_uid = "" if keeps_owner else destination.owner_uid
-    return Target(rule=rule, source=source, destination=destination, owner_uid=owner_uid)
-
-
-def _no_destination(rule: Rule, state: str) -> Refusal:
-    name, location = rule.spec.destination_bucket, rule.spec.destination_location
-    return Refusal(
-        reason=FailureReason.DESTINATION_BUCKET_MISSING,
-        resource=name,
-        message=f"The destination bucket {name} {state}.",
-        remedy=f"Create the bucket {name} in {location} or delete the rule.",
-    )
 
 
 class Applier:
@@ -110,6 +61,9 @@ class Applier:
         self._is_mixed = target.source.versioning is not target.destination.versioning
         self._keeps_versions = target.destination.versioning is not Versioning.NEVER
         self._encryption = encryption
+        self._events = replica_events(tx, target.destination, Moment(now_ms, rng))
+        self._retains = retention.is_on(target.destination)
+        self._uploads = UploadApplier(tx, target, now_ms, encryption)
 
     @property
     def destination_id(self) -> int:
@@ -127,7 +81,21 @@ class Applier:
         and ReplicaNotReady, nothing being done then."""
         effect = work.effect
         if effect is Effect.COPY_VERSION and source is not None and self._can_collect(source):
-            return self._collect(change, source)
+            skip = self._collect(change, source)
+        else:
+            skip = self._apply_singly(effect, change, source)
+        if change.upload_id and effect is Effect.COPY_VERSION:
+            self._uploads.end(change)  # whatever stands for the key there now
+        return skip
+
+    def _apply_singly(
+        self, effect: Effect, change: Change, source: ObjectVersion | None
+    ) -> Skip | None:
+        match effect:
+            case Effect.COPY_UPLOAD | Effect.COPY_PART | Effect.ABORT_UPLOAD | Effect.END_UPLOAD:
+                return self._uploads.apply(effect, change)
+            case _:
+                pass
         self.flush()
         self._untouched.discard(change.key)
         match effect:
@@ -139,7 +107,7 @@ class Applier:
                 if source is None:
                     return Skip(SkipReason.SOURCE_GONE)
                 if effect is Effect.UPDATE_VERSION:
-                    return self._update(source)
+                    return self._update(change, source)
                 return self._copy(change, source)
         assert_never(effect)
 
@@ -155,7 +123,7 @@ class Applier:
     def _can_collect(self, source: ObjectVersion) -> bool:
         """Whether nothing in the destination's stack of this key has to be removed."""
         key = source.key
-        if key not in self._untouched or not self._encryption.is_shared(source):
+        if key not in self._untouched or not self._encryption.is_shared(source) or self._retains:
             return False
         self._untouched.discard(key)
         if self._keeps_versions:
@@ -166,8 +134,9 @@ class Applier:
         tx, target, key = self._tx, self._target, source.key
         below = self._newest.get(key)
         if below is not None:
-            if tx.version(self._destination.id, key, source.version_id) is not None:
-                return Skip(SkipReason.ALREADY_THERE)
+            there = tx.version(self._destination.id, key, source.version_id)
+            if there is not None:
+                return self._catch_up(there, source)
             if not below.is_delete_marker:
                 self._unlist.append(below)
         self._replicas.append(
@@ -181,6 +150,8 @@ class Applier:
                 self._now_ms,
             )
         )
+        if self._events is not None:
+            self._events.written(source, below)
         return None
 
     # everything else, one by one
@@ -210,6 +181,8 @@ class Applier:
         held = self._held(source)
         replica = self._replica(change, source, seq, version_id, held)
         push_entry(tx, versioning, replica, current, shares_blobs=held.shares_blobs)
+        if self._events is not None:
+            self._events.written(replica, current)
         return None
 
     def _is_locked(self, there: ObjectVersion | None) -> bool:
@@ -260,10 +233,13 @@ class Applier:
         )
 
     def _catch_up(self, there: ObjectVersion, source: ObjectVersion) -> Skip | None:
-        """Give a replica what was appended to its source since it was copied (documented)."""
-        is_behind = there.kind is source.kind is VersionKind.APPENDABLE
-        if not is_behind or there.origin is None or there.etag == source.etag:
+        """Give a replica what was appended to its source since it was copied (documented), or
+        what changed of its ACL and tags while there was no rule (inferred)."""
+        if there.origin is None or source.is_delete_marker:
             return Skip(SkipReason.ALREADY_THERE)
+        is_behind = there.kind is source.kind is VersionKind.APPENDABLE
+        if not is_behind or there.etag == source.etag:
+            return self._carry_over(there, source)
         if self._is_locked(there):
             return Skip(SkipReason.DESTINATION_LOCKED)
         held = self._held(source)
@@ -277,6 +253,8 @@ class Applier:
             encryption_json=held.encryption_json,
         )
         self._tx.rewrite_version(longer, shares_blobs=held.shares_blobs)
+        if self._events is not None:
+            self._events.written(longer, there)
         return None
 
     def _held(self, source: ObjectVersion) -> ReplicaContent:
@@ -308,16 +286,35 @@ class Applier:
             origin=origin,
             encryption_json=held.encryption_json,
             extents=held.extents,
-            state_json="",
+            state_json=self._first_state(source),
         )
 
-    def _update(self, source: ObjectVersion) -> Skip | None:
+    def _first_state(self, source: ObjectVersion) -> str:
+        """The default retention of the destination, which new objects get (OSS ObjectWorm;
+        documented). That replicas are new objects, and that those of appendable objects are left
+        out because they have to grow, is inferred."""
+        if not self._retains or source.kind is VersionKind.APPENDABLE:
+            return ""
+        return retention.first_state(self._tx, self._destination, "", "", self._now_ms)
+
+    def _update(self, change: Change, source: ObjectVersion) -> Skip | None:
         found = self._replica_of(source)
         if found is None:
             return Skip(SkipReason.NO_REPLICA)
-        if (found.acl, found.tags_json) == (source.acl, source.tags_json):
+        if change.kind is ChangeKind.TRANSITION:
+            if found.storage_class is source.storage_class:
+                return Skip(SkipReason.ALREADY_THERE)
+            self._tx.rewrite_version(in_class(found, source.storage_class, self._now_ms))
+            return None
+        return self._carry_over(found, source)
+
+    def _carry_over(self, there: ObjectVersion, source: ObjectVersion) -> Skip | None:
+        """Give a replica the ACL and the tags of its source (documented)."""
+        if (there.acl, there.tags_json) == (source.acl, source.tags_json):
             return Skip(SkipReason.ALREADY_THERE)
-        self._tx.update_version(found, acl=source.acl, tags_json=source.tags_json)
+        self._tx.update_version(there, acl=source.acl, tags_json=source.tags_json)
+        if self._events is not None:
+            self._events.updated(there)
         return None
 
     def _replica_of(self, source: ObjectVersion) -> ObjectVersion | None:
@@ -326,9 +323,11 @@ class Applier:
             found = self._tx.version(self._destination.id, source.key, version_id)
         else:
             found = self._tx.current_version(self._destination.id, source.key)
-        if found is None:
-            return None
-        return found if self._is_replica(found, source) else None
+        if found is None or self._is_replica(found, source):
+            return found
+        # A rule that was deleted may have written it; ``seq`` is unique in the store.
+        is_of_it = found.origin is not None and found.origin.source_seq == source.seq
+        return found if is_of_it else None
 
     def _delete_object(self, change: Change) -> Skip | None:
         """Delete the key as the destination's versioning does it, whoever wrote it (inferred)."""
@@ -342,6 +341,8 @@ class Applier:
             if self._is_locked(current):
                 return Skip(SkipReason.DESTINATION_LOCKED)
             tx.delete_version(current)
+            if self._events is not None:
+                self._events.removed(current)
             return None
         if self._replaces_locked(destination.versioning, current, change.key):
             return Skip(SkipReason.DESTINATION_LOCKED)
@@ -369,4 +370,6 @@ class Applier:
         if self._is_locked(found):
             return Skip(SkipReason.DESTINATION_LOCKED)
         drop_entry(self._tx, found)
+        if self._events is not None:
+            self._events.removed(found)
         return None

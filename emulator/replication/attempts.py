@@ -9,20 +9,25 @@ import msgspec
 
 from emulator.access.audit import Audit, Origin, PlainVerdict
 from emulator.access.identity import Principal, PrincipalKind
-from emulator.domain.model import Change, ObjectVersion, Versioning
-from emulator.replication.apply import Applier, Target, find_target
+from emulator.domain.encryption import ReplicaKeys
+from emulator.domain.model import Bucket, Change, ObjectVersion, StorageClass, Versioning
+from emulator.replication.apply import Applier
 from emulator.replication.counts import Counts
+from emulator.replication.decide import CompiledRule, compile_rule
 from emulator.replication.encrypting import (
     KeyTools,
     ReplicaEncryption,
     ReplicaNotEncrypted,
     replica_keys,
 )
+from emulator.replication.journal import Journal
 from emulator.replication.model import FailureReason, Refusal, Rule, Skip, Work
+from emulator.replication.outcomes import OutcomeLog
 from emulator.replication.ports import ReplicationTx, ReplicationView
 from emulator.replication.rights import Note, Rights, RuleRights, context_at
 from emulator.replication.settings import ReplicationSettings
-from emulator.replication.timing import TimingModel
+from emulator.replication.target import Target, find_target
+from emulator.replication.timing import Timings
 from emulator.rng import Rng
 
 _NO_ROLE = frozenset({FailureReason.ROLE_MISSING, FailureReason.ROLE_NOT_ASSUMABLE})
@@ -32,11 +37,22 @@ class Tools(msgspec.Struct, frozen=True):
     """What the engine works with."""
 
     settings: ReplicationSettings
-    timing: TimingModel
+    timing: Timings
     rights: Rights
     rng: Rng
     keys: KeyTools
     audit: Audit = msgspec.field(default_factory=Audit)
+    outcomes: OutcomeLog = msgspec.field(default_factory=OutcomeLog)
+
+    def compiled(
+        self, view: ReplicationView, rule: Rule, source: Bucket, destination: Bucket | None
+    ) -> CompiledRule:
+        """A rule prepared for decisions between its buckets as they are now."""
+        if destination is None:
+            return compile_rule(rule.spec, self.settings)
+        key_id, table = rule.spec.replica_kms_key_id, self.settings.kms_table
+        keys = replica_keys(view, source, destination, key_id, table)
+        return compile_rule(rule.spec, self.settings, keys)
 
     def encryption(
         self,
@@ -51,7 +67,9 @@ class Tools(msgspec.Struct, frozen=True):
         return ReplicaEncryption(
             tools=self.keys,
             rule_uid=target.rule.uid,
-            keys=replica_keys(view, target.source, target.destination, key_id),
+            keys=replica_keys(
+                view, target.source, target.destination, key_id, self.settings.kms_table
+            ),
             role=rights.principal,
             now_ms=now_ms,
             note=note,
@@ -63,8 +81,8 @@ class Attempts:
     """The attempts of one rule in one transaction: its buckets and rights as they are there.
 
     ``refusal`` is why nothing of the rule can be carried out, whatever the key. ``refused`` is the
-    first attempt refused for each reason and action, with its key. ``destination_versioning`` is
-    None while nothing can be said of the destination.
+    first attempt refused for each reason and action, with its key. ``destination_versioning``
+    and ``destination_class`` are None while nothing can be said of the destination.
     """
 
     def __init__(
@@ -74,11 +92,15 @@ class Attempts:
         self.refused: dict[tuple[FailureReason, str], tuple[Refusal, str]] = {}
         self.source_versioning = Versioning.NEVER
         self.destination_versioning: Versioning | None = None
+        self.destination_class: StorageClass | None = None
         self._tx = tx
         self._rule = rule
         self._tools = tools
         self._now_ms = now_ms
         self._counts = counts
+        threshold_ms = tools.settings.rtc_threshold_ms
+        self.journal = Journal(tx, rule, tools.outcomes, now_ms, threshold_ms)
+        self.replica_keys: ReplicaKeys | None = None
         self._applier: Applier | None = None
         self._rights: RuleRights | None = None
         self._note: Note | None = None
@@ -92,8 +114,10 @@ class Attempts:
             self._open(target)
 
     def _open(self, target: Target) -> None:
+        self.journal.destination_id = target.destination.id
         self.source_versioning = target.source.versioning
         self.destination_versioning = target.destination.versioning
+        self.destination_class = target.destination.storage_class
         rights = self._tools.rights.of_rule(target, self._now_ms)
         if isinstance(rights, Refusal):
             self.refusal = rights
@@ -102,6 +126,7 @@ class Attempts:
         if rights.principal is not None:
             self._note = partial(self._tools.audit.record, self._origin(rights.principal))
         encryption = self._tools.encryption(self._tx, target, rights, self._now_ms, self._note)
+        self.replica_keys = encryption.keys
         self._applier = Applier(self._tx, target, self._now_ms, self._tools.rng, encryption)
 
     @property
@@ -136,6 +161,7 @@ class Attempts:
             assert self.refusal is not None
             self._counts.refused += 1
             self.note_refused(self.refusal, change.key)
+            self.journal.refused(work, change, self.refusal)
             self._note_nobody_acts()
             return self.refusal
         skip: Skip | None = None
@@ -148,11 +174,13 @@ class Attempts:
         if refusal is not None:
             self._counts.refused += 1
             self.note_refused(refusal, change.key)
+            self.journal.refused(work, change, refusal)
             return refusal
         if skip is None:
-            self._counts.applied += 1
+            self.journal.applied(work, change, source)
         else:
             self._counts.skipped += 1
+            self.journal.skipped(change, skip, work.effect.value)
         return None
 
     def _origin(self, role: Principal) -> Origin:

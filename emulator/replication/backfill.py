@@ -22,6 +22,7 @@ def read_history(step: Step, rule: Rule, limit: int) -> None:
         attempts = step.tx.history_pause(rule.uid).attempts + 1
         step.tx.pause_history(rule.uid, HistoryPause(batch.retry_ms(attempts), attempts))
         batch.note_refused(refusal, "")
+        batch.flush()
         step.counts.paused += 1
         step.left -= 1
         return
@@ -43,7 +44,7 @@ def read_history(step: Step, rule: Rule, limit: int) -> None:
         at_seq=history.at_seq if last is None else last.seq,
         done=is_last,
     )
-    step.flush(batch)
+    batch.flush()
     step.counts.history += len(page)
     step.counts.caught_up += int(is_last)
     step.left -= max(1, len(page))

@@ -21,6 +21,7 @@ from emulator.replication.model import (
 )
 from emulator.replication.ports import Failure, NewTask, ReplicationTx
 from emulator.replication.tasks import TaskEvent, next_state, retry_delay_ms
+from emulator.replication.upload_facts import upload_bytes, with_upload
 
 
 def history_change(version: ObjectVersion, below: ObjectVersion | None) -> Change:
@@ -50,13 +51,16 @@ class RuleBatch:
         self.now_ms = now_ms
         self.counts = counts
         self._tools = tools
-        self._compiled = compile_rule(rule.spec, tools.settings)
         self._blocked: set[str] = set()
         self._caught_up: set[str] = set()
         self._new_tasks: list[NewTask] = []
         self._finished: list[Task] = []
         self._failures: list[Failure] = []
+        self._held: list[int] = []
+        self.timing = tools.timing.of_rule(tx, rule)
         self._attempts = Attempts(tx, rule, tools, now_ms, counts)
+        self._compiled = compile_rule(rule.spec, tools.settings, self._attempts.replica_keys)
+        self._journal = self._attempts.journal
 
     @property
     def refused(self) -> dict[tuple[FailureReason, str], tuple[Refusal, str]]:
@@ -84,6 +88,7 @@ class RuleBatch:
         outcome = self._decide(change, source)
         if isinstance(outcome, Skip):
             self.counts.skipped += 1
+            self._journal.skipped(change, outcome)
             return True
         if self._history_comes_first(change.key) and not self._take_history_of(change.key):
             return False
@@ -96,20 +101,31 @@ class RuleBatch:
         outcome = self._decide(change, version)
         if isinstance(outcome, Skip):
             self.counts.skipped += 1
+            self._journal.skipped(change, outcome)
         else:
             self._carry_out(outcome, change, version)
 
     def retry(self, task: Task, source: ObjectVersion | None) -> None:
         """Try a stored task that is due."""
-        outcome = self._decide(task.change, source)
-        if isinstance(outcome, Skip):
-            self.counts.skipped += 1
-            self._finish(task)
+        if self.timing.is_down:
+            self._held.append(task.id)
+            self.counts.stored += 1
             return
+        outcome = self._decide(task.change, source)
+        self._journal.task = task
         try:
+            if isinstance(outcome, Skip):
+                self.counts.skipped += 1
+                self._journal.skipped(task.change, outcome)
+                self._finish(task)
+                return
             refusal = self._attempts.attempt(outcome, task.change, source)
         except ReplicaNotReady:
             return  # still due
+        finally:
+            self._journal.task = None
+        if task.attempts:
+            self._journal.tried_again()
         if refusal is None:
             self._finish(task)
             return
@@ -128,6 +144,8 @@ class RuleBatch:
     def note_refused(self, refusal: Refusal, key: str) -> None:
         """Remember a refused attempt for the log; no key: the reading of history."""
         self._attempts.note_refused(refusal, key)
+        if not key:
+            self._journal.history_refused(refusal)
 
     def retry_ms(self, attempts: int) -> int:
         """When to try again after the ``attempts``-th refusal."""
@@ -142,9 +160,13 @@ class RuleBatch:
         if self._failures:
             self.tx.fail_tasks(self._failures)
             self._failures = []
+        if self._held and self.timing.lane is not None:
+            self.tx.hold_tasks(self.timing.lane, self.now_ms, self._held)
+            self._held = []
         if self._new_tasks:
             self.tx.insert_tasks(self._new_tasks)
             self._new_tasks = []
+        self.counts.applied += self._journal.flush()
 
     def _decide(self, change: Change, source: ObjectVersion | None) -> Decision:
         was_current = False
@@ -158,8 +180,11 @@ class RuleBatch:
             source=source,
             source_versioning=self._attempts.source_versioning,
             destination_versioning=self._attempts.destination_versioning,
+            destination_class=self._attempts.destination_class,
             removed_was_current=was_current,
         )
+        if change.upload_id:
+            facts = with_upload(self.tx, self.rule, change, facts)
         return decide(self._compiled, change, facts)
 
     def _history_comes_first(self, key: str) -> bool:
@@ -204,10 +229,12 @@ class RuleBatch:
     def _carry_out(self, work: Work, change: Change, source: ObjectVersion | None) -> None:
         copies = work.effect is Effect.COPY_VERSION
         size_bytes = source.size_bytes if copies and source is not None else 0
-        due_ms = self._tools.timing.due_ms(self.rule, change.at_ms, size_bytes, self.now_ms)
+        if change.upload_id:
+            size_bytes = upload_bytes(self.tx, self.rule, work, change, source)
+        due_ms = self.timing.due_ms(change, size_bytes, self.now_ms)
         if change.key in self._blocked:
             self._store(change, TaskState.QUEUED, due_ms, size_bytes)
-        elif due_ms > self.now_ms:
+        elif due_ms > self.now_ms or self.timing.lane is not None:
             self._store(change, TaskState.WAITING, due_ms, size_bytes)
         else:
             try:
@@ -228,6 +255,7 @@ class RuleBatch:
     ) -> None:
         self._blocked.add(change.key)
         self.counts.stored += 1
+        self._journal.stored(change)
         self._new_tasks.append(
             NewTask(
                 rule_uid=self.rule.uid,
@@ -237,5 +265,6 @@ class RuleBatch:
                 size_bytes=size_bytes,
                 attempts=0 if refusal is None else 1,
                 refusal=refusal,
+                lane=self.timing.lane,
             )
         )

@@ -14,6 +14,8 @@ _MOVES = (
     "started",
     "closed",
     "paused",
+    "rtc",
+    "forgotten",
 )
 
 
@@ -24,9 +26,10 @@ class Counts(msgspec.Struct):
     attempts failed, ``stored`` changes became tasks because they are due later, were refused or
     wait behind an earlier one. ``history`` historical versions were read (each is counted above
     as well), ``caught_up`` rules have none left to read, ``paused`` readings of it were put off.
-    ``started`` and ``closed`` rules changed their state. ``pending`` and ``failed`` are the tasks
-    left when the run ended. ``workers`` is what the other background workers brought about
-    meanwhile, by their name.
+    ``rtc`` counts the looks at replication time control: it took effect, or objects were late.
+    ``started`` and ``closed`` rules changed their state; ``forgotten`` tasks and changes went with
+    the latter. ``pending`` and ``failed`` are the tasks left when the run ended. ``workers`` is
+    what the other background workers brought about meanwhile, by their name.
     """
 
     applied: int = 0
@@ -38,6 +41,8 @@ class Counts(msgspec.Struct):
     started: int = 0
     closed: int = 0
     paused: int = 0
+    rtc: int = 0
+    forgotten: int = 0
     pending: int = 0
     failed: int = 0
     workers: dict[str, int] = msgspec.field(default_factory=dict)
@@ -62,5 +67,5 @@ class Counts(msgspec.Struct):
     @property
     def progress(self) -> int:
         """How many things moved for good: not just tried once more."""
-        rules = self.started + self.closed + self.caught_up
-        return self.applied + self.skipped + self.stored + self.history + rules
+        rules = self.started + self.closed + self.caught_up + self.rtc
+        return self.applied + self.skipped + self.stored + self.history + self.forgotten + rules

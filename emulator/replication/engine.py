@@ -6,18 +6,25 @@ and goes on where the last commit left it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from emulator.clock import Clock, VirtualClock
 from emulator.domain.workers import Background, Workers
 from emulator.replication import lifecycle
 from emulator.replication.attempts import Tools
 from emulator.replication.backfill import read_history
 from emulator.replication.counts import Counts
-from emulator.replication.intake import Step, take_changes, try_due_tasks
-from emulator.replication.model import RuleState, TaskState
-from emulator.replication.ports import ReplicationStore, ReplicationTx, ReplicationView, RuleDue
+from emulator.replication.intake import Step, take_reading, try_due_tasks
+from emulator.replication.model import TaskState
+from emulator.replication.pages import PageCache
+from emulator.replication.ports import Reading, ReplicationStore, ReplicationTx, ReplicationView
 from emulator.replication.refusal_log import RefusalLog
+from emulator.replication.rtc import look_at_rtc
 
-# Of one rule in one transaction, however many rules share it: fewer are not worth its reading.
+T = TypeVar("T")
+
+# Of one reading or history in one transaction, however many share it: fewer are not worth it.
 _SHARE_LEN_MIN = 32
 _STEPS_IN_VAIN_MAX = 100
 
@@ -32,7 +39,9 @@ class Engine(Background):
         self._store = store
         self._tools = tools
         self._total = Counts()
-        self._turn = 0
+        self._last_reading = 0  # whose turn it was; likewise the next one
+        self._last_history = 0
+        self._pages = PageCache()
         self._refusals = RefusalLog()
 
     @property
@@ -77,9 +86,10 @@ class Engine(Background):
         in_vain = 0
         resealing = self._tools.keys.resealing
         while (limit is None or counts.handled < limit) and self._is_due():
-            done = await self._store.write(self._step)
+            done = await self._write_step()
             await resealing.prepare(self._store)
             self._refusals.say()
+            self._tools.outcomes.say()
             self._total.add(done)
             counts.add(done)
             # A client can take the work away in between, but not for ever.
@@ -87,6 +97,22 @@ class Engine(Background):
             assert in_vain < _STEPS_IN_VAIN_MAX, "something is due and there is nothing to do"
         await resealing.discard()
         return counts
+
+    async def _write_step(self) -> Counts:
+        try:
+            return await self.change(self._step)
+        except BaseException:
+            # It may have been of rules that were never made.
+            self._pages = PageCache()
+            raise
+
+    async def change(self, work: Callable[[ReplicationTx], T]) -> T:
+        """A transaction that may move what the engine keeps of its links in memory."""
+        try:
+            return await self._store.write(work)
+        except BaseException:
+            self._tools.timing.forget()
+            raise
 
     def _count_left(self, counts: Counts) -> None:
         with self._store.read() as view:
@@ -97,12 +123,14 @@ class Engine(Background):
     def next_due_ms(self) -> int | None:
         """The earliest instant at which something is due; in the past or now: at once."""
         with self._store.read() as view:
-            return _next_due_ms(view, self._clock.now_ms())
+            return self._next_due_ms(view)
 
     def next_planned_ms(self) -> int | None:
         """The next due time that is not a mere retry."""
         with self._store.read() as view:
-            return _next_planned_ms(view, self._clock.now_ms())
+            now_ms = self._clock.now_ms()
+            links_ms = self._tools.timing.links.next_ms(view, now_ms)
+            return _next_planned_ms(view, now_ms, links_ms)
 
     def last_refused_ms(self) -> int | None:
         """When everything that was refused will have been due once more."""
@@ -110,89 +138,123 @@ class Engine(Background):
             return _last_refused_ms(view)
 
     def _is_due(self) -> bool:
-        now_ms = self._clock.now_ms()
         with self._store.read() as view:
-            due_ms = _next_due_ms(view, now_ms)
-        return due_ms is not None and due_ms <= now_ms
+            return _is_past(self._next_due_ms(view), self._clock.now_ms())
+
+    def _next_due_ms(self, view: ReplicationView) -> int | None:
+        now_ms = self._clock.now_ms()
+        links_ms = self._tools.timing.links.next_ms(view, now_ms)
+        return _earliest(links_ms, _next_due_ms(view, now_ms))
 
     def _step(self, tx: ReplicationTx) -> Counts:
         """One transaction: rules, then tasks that are due, then new changes, then history."""
-        step = Step(tx, self._tools, self._clock.now_ms())
-        rules = tx.due_rules()
-        if lifecycle.move_rules(step, rules):
-            rules = tx.due_rules()
-        behind = [due for due in rules if due.has_changes and due.state is not RuleState.STARTING]
-        history = [due for due in rules if _reads_history(due, step.now_ms)]
+        step = Step(tx, self._tools, self._clock.now_ms(), self._pages)
+        self._tools.outcomes.begin()
+        timing = self._tools.timing
+        timing.refresh(tx, step.now_ms)
+        timing.links.run(tx, step.now_ms, step.left)
+        instants = tx.rule_instants()
+        if _is_past(lifecycle.moves_ms(instants), step.now_ms):
+            lifecycle.move_rules(step)
+            instants = tx.rule_instants()
+        if _is_past(tx.next_rtc_ms(), step.now_ms):
+            look_at_rtc(step, self._tools)
+        reads_history = _is_past(instants.history_ms, step.now_ms)
         # Neither a heap of refused tasks nor one busy rule may hold up the others.
-        try_due_tasks(step, max(1, step.left // 2) if behind or history else step.left)
-        for due in self._in_turn(behind):
-            rule = tx.rule_by_uid(due.uid)
-            if rule is not None and step.left > 0:
-                take_changes(step, rule, _share(step, len(behind)))
-        for due in self._in_turn(history):
-            rule = tx.rule_by_uid(due.uid)
-            if rule is not None and step.left > 0:
-                read_history(step, rule, _share(step, len(history)))
-        self._forget_changes(tx, {due.uid for due in behind})
+        others = instants.unread or reads_history
+        try_due_tasks(step, max(1, step.left // 2) if others else max(1, step.left))
+        if instants.unread:
+            self._read_changes(step)
+        if reads_history:
+            self._read_history(step)
         self._refusals.note(tx, step.batches)
+        timing.links.stepped(tx, {batch.timing.lane for batch in step.batches}, step.now_ms)
         return step.counts
 
-    def _in_turn(self, rules: list[RuleDue]) -> list[RuleDue]:
-        if not rules:
-            return rules
-        self._turn += 1
-        first = self._turn % len(rules)
-        return rules[first:] + rules[:first]
+    def _read_changes(self, step: Step) -> None:
+        """Take in new changes, those readings first whose turn it is."""
+        found = _from(step.tx, self._last_reading, step.left)
+        share = _share(step, len(found))
+        moved: set[int] = set()
+        for known in found:
+            if step.left <= 0:
+                break
+            # one of the same bucket may have met it
+            reading = step.tx.reading(known.id) if known.bucket_id in moved else known
+            if reading is not None:
+                take_reading(step, reading, min(share, step.left))
+                moved.add(reading.bucket_id)
+            self._last_reading = known.id
+        self._forget_changes(step.tx, moved)
+
+    def _read_history(self, step: Step) -> None:
+        """Read history, that of those rules first whose turn it is."""
+        uids = step.tx.rules_with_history(step.now_ms)
+        later = [uid for uid in uids if uid > self._last_history]
+        share = _share(step, len(uids))
+        for uid in later + uids[: len(uids) - len(later)]:
+            if step.left <= 0:
+                break
+            rule = step.tx.rule_by_uid(uid)
+            assert rule is not None
+            read_history(step, rule, min(share, step.left))
+            self._last_history = uid
 
     def _forget_changes(self, tx: ReplicationTx, moved: set[int]) -> None:
         """Forget changes that every rule has taken in, but for the newest ones."""
-        if not moved:
+        settings = self._tools.settings
+        keep_after = tx.last_change_seq() - settings.change_history_len
+        if keep_after <= 0:
             return
-        rules = tx.rules()
-        keep_after = tx.last_change_seq() - self._tools.settings.change_history_len
-        for bucket_id in {rule.source_bucket_id for rule in rules if rule.uid in moved}:
-            taken = min(rule.cursor_seq for rule in rules if rule.source_bucket_id == bucket_id)
-            until_seq = min(taken, keep_after)
-            if until_seq > 0:
-                tx.prune_changes(bucket_id, until_seq, limit=2 * self._tools.settings.batch_len)
+        for bucket_id in sorted(moved):
+            taken_seq = tx.oldest_cursor(bucket_id)
+            until_seq = keep_after if taken_seq is None else min(taken_seq, keep_after)
+            tx.prune_changes(bucket_id, until_seq, limit=2 * settings.batch_len)
 
 
 def _share(step: Step, sharers: int) -> int:
-    return min(step.left, max(_SHARE_LEN_MIN, step.left // sharers))
+    return max(_SHARE_LEN_MIN, step.left // max(1, sharers))
 
 
-def _reads_history(due: RuleDue, now_ms: int) -> bool:
-    return (
-        due.state is RuleState.DOING
-        and due.history_due_ms is not None
-        and due.history_due_ms <= now_ms
-    )
+def _is_past(instant_ms: int | None, now_ms: int) -> bool:
+    return instant_ms is not None and instant_ms <= now_ms
+
+
+def _from(tx: ReplicationTx, last_id: int, limit: int) -> list[Reading]:
+    """The readings with changes before them: those after ``last_id``, then the others."""
+    if limit <= 0:
+        return []
+    found = tx.unread_readings(last_id, limit)
+    if len(found) < limit and last_id > 0:
+        others = tx.unread_readings(0, limit - len(found))
+        found += [reading for reading in others if reading.id <= last_id]
+    return found
 
 
 def _next_due_ms(view: ReplicationView, now_ms: int) -> int | None:
-    instants = [lifecycle.due_ms(due, now_ms) for due in view.due_rules()]
-    instants.append(view.next_due_ms())
-    return min((instant for instant in instants if instant is not None), default=None)
+    rules = view.rule_instants()
+    if rules.unread:
+        return now_ms
+    return _earliest(
+        lifecycle.moves_ms(rules), rules.history_ms, view.next_due_ms(), view.next_rtc_ms()
+    )
 
 
-def _next_planned_ms(view: ReplicationView, now_ms: int) -> int | None:
+def _next_planned_ms(view: ReplicationView, now_ms: int, links_ms: int | None) -> int | None:
     """The next due time that is not a mere retry."""
-    instants = [
-        lifecycle.due_ms(due, now_ms)
-        for due in view.due_rules()
-        if due.state is not RuleState.DOING or due.has_changes
-    ]
-    instants.append(view.next_waiting_ms())
-    return min((instant for instant in instants if instant is not None), default=None)
+    rules = view.rule_instants()
+    if rules.unread:
+        return now_ms
+    waiting_ms = _earliest(links_ms, view.next_waiting_ms())
+    # That refused work becomes late is no reason to move a clock.
+    rtc_ms = view.next_rtc_ms(enabling_only=waiting_ms is None)
+    return _earliest(lifecycle.moves_ms(rules), waiting_ms, rtc_ms)
 
 
 def _last_refused_ms(view: ReplicationView) -> int | None:
-    instants = [
-        due.history_due_ms
-        for due in view.due_rules()
-        if due.state is RuleState.DOING and due.history_due_ms is not None
-    ]
-    last_failed_ms = view.last_failed_ms()
-    if last_failed_ms is not None:
-        instants.append(last_failed_ms)
-    return max(instants, default=None)
+    instants = (view.rule_instants().last_history_ms, view.last_failed_ms())
+    return max((instant for instant in instants if instant is not None), default=None)
+
+
+def _earliest(*instants: int | None) -> int | None:
+    return min((instant for instant in instants if instant is not None), default=None)

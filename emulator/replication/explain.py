@@ -7,18 +7,26 @@ from __future__ import annotations
 import msgspec
 
 from emulator.domain.model import Bucket, Change, ChangeKind, ObjectVersion, Versioning
-from emulator.replication.apply import find_target
 from emulator.replication.attempts import Tools
 from emulator.replication.batch import history_change
-from emulator.replication.decide import Decision, Facts, compile_rule, decide
+from emulator.replication.decide import Decision, Facts, decide
 from emulator.replication.encrypting import ReplicaEncryption
-from emulator.replication.explain_notes import entry_note, task_note
+from emulator.replication.explain_links import with_link
+from emulator.replication.explain_notes import entry_note, key_checks, task_note
 from emulator.replication.explain_records import (
     EntryNote,
     Explanation,
     RuleNote,
     Standing,
     TaskNote,
+)
+from emulator.replication.explain_uploads import (
+    TAKES_KEYS,
+    explained_facts,
+    is_of_upload,
+    is_without_replica,
+    upload_entry,
+    upload_notes,
 )
 from emulator.replication.explain_words import (
     doubt_sentence,
@@ -43,6 +51,7 @@ from emulator.replication.model import (
 )
 from emulator.replication.ports import ReplicationView
 from emulator.replication.rights import CheckedRight, RuleRights
+from emulator.replication.target import find_target
 
 __all__ = ["EntryNote", "Explanation", "RuleNote", "TaskNote", "explain"]
 
@@ -99,6 +108,7 @@ def explain(
         entry=entry,
         rules=rules,
         incoming=tuple(incoming),
+        uploads=upload_notes(view, bucket, key),
     )
 
 
@@ -159,15 +169,17 @@ class _RuleReading:
             outcome = Skip(SkipReason.NO_REPLICA)
         elif task is None and self._is_locked_out(outcome):
             outcome = Skip(SkipReason.DESTINATION_LOCKED)
+        elif task is None and is_without_replica(self._view, rule, subject.change, outcome):
+            outcome = Skip(SkipReason.NO_REPLICA_UPLOAD)
         self._settle_rights()
-        checks = self._checks()
+        checks = (*self._checks(), *self._key_checks(outcome))
         missing = tuple(check.refusal for check in checks if check.refusal is not None)
         if self._cannot is not None:
             missing = (self._cannot, *missing)
         standing, message = self._standing(outcome, task, replica)
         due_ms = self._next_attempt_ms(task)
         skip = outcome if isinstance(outcome, Skip) else None
-        return RuleNote(
+        note = RuleNote(
             rule_id=rule.spec.rule_id,
             rule_state=rule.state,
             source_bucket=subject.source.name,
@@ -189,7 +201,10 @@ class _RuleReading:
             checks=checks,
             replica=replica,
             tasks=tuple(task_note(each) for each in self._tasks),
+            uploads=upload_notes(self._view, self._destination, subject.key, rule),
         )
+        timing = self._tools.timing
+        return with_link(self._view, timing, rule, self._tasks, note, self._now_ms)
 
     def _outcome(self, change: Change) -> Decision:
         destination, subject = self._destination, self._subject
@@ -197,12 +212,15 @@ class _RuleReading:
             source=self._source_entry(change),
             source_versioning=subject.source.versioning,
             destination_versioning=None if destination is None else destination.versioning,
+            destination_class=None if destination is None else destination.storage_class,
         )
-        compiled = compile_rule(self._rule.spec, self._tools.settings)
-        return decide(compiled, change, facts)
+        compiled = self._tools.compiled(self._view, self._rule, subject.source, destination)
+        return decide(compiled, change, explained_facts(self._view, self._rule, change, facts))
 
     def _source_entry(self, change: Change) -> ObjectVersion | None:
         source = self._subject.source
+        if is_of_upload(change):
+            return upload_entry(self._view, change)
         if source.versioning is Versioning.NEVER:
             return self._view.current_version(source.id, change.key)
         return self._view.version_by_seq(source.id, change.key, change.version_seq)
@@ -318,6 +336,14 @@ class _RuleReading:
             )
         )
 
+    def _key_checks(self, outcome: Decision | None) -> tuple[CheckedRight, ...]:
+        """Every use of a key that a replica of the subject takes, tried now."""
+        change, encryption = self._subject.change, self._encryption
+        if change is None or encryption is None or not isinstance(outcome, Work):
+            return ()
+        source = self._source_entry(change) if outcome.effect in TAKES_KEYS else None
+        return () if source is None else key_checks(encryption.checks(self._view, source))
+
     def _message(
         self, said: str, standing: Standing, due_ms: int | None, missing: tuple[Refusal, ...]
     ) -> str:
@@ -351,7 +377,7 @@ class _RuleReading:
     def _key_refusal(self, work: Work, change: Change) -> Refusal | None:
         """Why the replica could not be encrypted now, if so."""
         source = self._source_entry(change)
-        if self._encryption is None or work.effect is not Effect.COPY_VERSION or source is None:
+        if self._encryption is None or work.effect not in TAKES_KEYS or source is None:
             return None
         return self._encryption.refusal(self._view, source)
 

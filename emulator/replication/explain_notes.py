@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from emulator.domain.model import Bucket, ObjectVersion
 from emulator.replication.explain_records import EntryNote, TaskNote
 from emulator.replication.explain_words import iso_time
+from emulator.replication.key_use import KeyCheck
 from emulator.replication.model import Task
 from emulator.replication.ports import ReplicationView
+from emulator.replication.rights import CheckedRight
 
 
 def entry_note(view: ReplicationView, bucket: Bucket, entry: ObjectVersion) -> EntryNote:
@@ -44,4 +48,18 @@ def task_note(task: Task) -> TaskNote:
         due=iso_time(task.due_ms),
         historical=task.change.seq == 0,
         refusal=task.refusal,
+    )
+
+
+def key_checks(uses: Iterable[KeyCheck]) -> tuple[CheckedRight, ...]:
+    """The uses of keys that a replica takes, beside the other rights of the rule."""
+    return tuple(
+        CheckedRight(
+            action=use.action,
+            resource=use.resource,
+            allowed=use.refusal is None,
+            decided_by=use.decided_by,
+            refusal=use.refusal,
+        )
+        for use in uses
     )

@@ -39,6 +39,18 @@ class EntryNote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     applied: str = ""
 
 
+class UploadNote(msgspec.Struct, frozen=True, kw_only=True):
+    """An unfinished multipart upload of the key; ``parts`` is how many have arrived."""
+
+    bucket: str
+    upload_id: str
+    initiated_ms: int
+    initiated: str
+    parts: int
+    size_bytes: int
+    is_replica: bool
+
+
 class TaskNote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A stored task of the key."""
 
@@ -58,8 +70,8 @@ class RuleNote(msgspec.Struct, frozen=True, kw_only=True):
     ``standing`` and ``message`` are about the newest change of the key or version, ``skip_reason``
     says why it asks for nothing, ``refusal`` why it could not be carried out, or cannot be now; it
     is null of what was carried out or asks for nothing. ``checks`` are all rights the rule needs,
-    asked now for this key; ``missing`` are those that are refused, also where nothing is waiting
-    for them.
+    on keys as well, asked now for this key; ``missing`` are those that are refused, also where
+    nothing is waiting for them.
     """
 
     rule_id: str
@@ -83,6 +95,7 @@ class RuleNote(msgspec.Struct, frozen=True, kw_only=True):
     checks: tuple[CheckedRight, ...]
     replica: EntryNote | None
     tasks: tuple[TaskNote, ...]
+    uploads: tuple[UploadNote, ...] = ()  # what the rule made of unfinished ones
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,3 +114,4 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     entry: EntryNote | None
     rules: tuple[RuleNote, ...]
     incoming: tuple[RuleNote, ...]
+    uploads: tuple[UploadNote, ...] = ()

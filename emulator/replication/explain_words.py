@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from emulator.replication.explain_records import RuleNote, Standing
 from emulator.replication.model import FailureReason, Refusal, Skip, SkipReason
+from emulator.replication.reasons import REASONS
 
 _SKIPS = {
     SkipReason.OUTSIDE_PREFIXES: "The key starts with none of the rule's prefixes.",
@@ -15,6 +16,10 @@ _SKIPS = {
     SkipReason.IS_REPLICA: "This version is a replica itself; replicas never replicate onward.",
     SkipReason.STORAGE_CLASS: (
         "Objects of the classes ColdArchive and DeepColdArchive are never replicated."
+    ),
+    SkipReason.APPENDABLE_TO_COLD: (
+        "Appendable objects are not replicated to buckets of the classes ColdArchive and "
+        "DeepColdArchive."
     ),
     SkipReason.CLASS_CHANGE_ONLY: "A change of the storage class alone is not replicated.",
     SkipReason.SSE_KMS_NOT_SELECTED: (
@@ -31,6 +36,22 @@ _SKIPS = {
     SkipReason.SUPERSEDED: "The destination already holds newer content of this rule.",
     SkipReason.DESTINATION_LOCKED: (
         "The object at the destination is retained and may be neither overwritten nor deleted."
+    ),
+    SkipReason.UPLOAD_BEFORE_RULE: (
+        "The multipart upload began before the rule; the object is copied when it is completed."
+    ),
+    SkipReason.UPLOAD_GONE: "The multipart upload was completed or aborted before it was copied.",
+    SkipReason.UPLOAD_NOT_SHARED: (
+        "The parts would have to be encrypted anew for the destination; the object is copied when "
+        "the upload is completed."
+    ),
+    SkipReason.PART_REPLACED: "The part was replaced; the later one is copied.",
+    SkipReason.NO_REPLICA_UPLOAD: (
+        "The destination has no replica of the multipart upload; the object is copied when the "
+        "upload is completed."
+    ),
+    SkipReason.ABORTS_NOT_REPLICATED: (
+        "The rule's Action does not include ABORT; the upload at the destination stays."
     ),
 }
 
@@ -76,7 +97,7 @@ def iso_time(epoch_ms: int) -> str:
 def refusal_sentences(refusal: Refusal) -> str:
     """What refused, and what would mend it."""
     message = refusal.message.rstrip(".")
-    return f"{message}. {refusal.remedy}".rstrip()
+    return f"{message}. {refusal.remedy or REASONS[refusal.reason].remedy}"
 
 
 def waiting_sentences(standing: Standing, due_ms: int | None, refused_now: Refusal | None) -> str:

@@ -1,14 +1,16 @@
-"""Taking in changes after a rule's cursor, and trying stored tasks that are due."""
+"""Taking in changes after the cursor of a reading, and trying stored tasks that are due."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import Enum
 
 from emulator.replication.attempts import Tools
 from emulator.replication.batch import RuleBatch
 from emulator.replication.counts import Counts
 from emulator.replication.model import Rule
-from emulator.replication.ports import ChangeRead, ReplicationTx, TaskRead
+from emulator.replication.pages import Page, PageCache, read_page
+from emulator.replication.ports import Reading, ReplicationTx, TaskRead
 
 
 class Step:
@@ -17,14 +19,14 @@ class Step:
     ``left`` is how many changes may still be handled in this transaction.
     """
 
-    def __init__(self, tx: ReplicationTx, tools: Tools, now_ms: int) -> None:
+    def __init__(self, tx: ReplicationTx, tools: Tools, now_ms: int, pages: PageCache) -> None:
         self.tx = tx
         self.now_ms = now_ms
         self.counts = Counts()
         self.left = tools.settings.batch_len
         self._tools = tools
+        self.pages = pages
         self._batches: dict[int, RuleBatch] = {}
-        self._reads: dict[tuple[int, int, int | None, int], list[ChangeRead]] = {}
 
     @property
     def batches(self) -> Iterable[RuleBatch]:
@@ -39,40 +41,70 @@ class Step:
             self._batches[rule.uid] = batch
         return batch
 
-    def flush(self, batch: RuleBatch) -> None:
-        """Write what a batch collected. What was read of its destination is out of date then."""
-        batch.flush()
-        written = batch.destination_id
-        for read in [read for read in self._reads if read[0] == written]:
-            del self._reads[read]
 
-    def changes(self, rule: Rule, limit: int) -> list[ChangeRead]:
-        """The next changes of a rule; rules of one bucket that stand together share a reading."""
-        read = (rule.source_bucket_id, rule.cursor_seq, rule.last_seq, limit)
-        found = self._reads.get(read)
-        if found is None:
-            found = self._reads[read] = self.tx.changes_after(
-                rule.source_bucket_id, rule.cursor_seq, until_seq=rule.last_seq, limit=limit
-            )
-        return found
+def take_reading(step: Step, reading: Reading, limit: int) -> None:
+    """Take in the next page of a reading, and move its cursor, in one transaction.
+
+    When not all rules fit into the transaction, those that do are ahead, and the next one goes on
+    with the others. A rule that cannot go on yet gets a reading of its own, for the others to go
+    on without it.
+    """
+    tx = step.tx
+    index = step.pages.index(tx, reading)
+    page = step.pages.take_page(reading) or read_page(tx, reading, index, limit)
+    step.left -= page.cost
+    ahead: list[int] = []
+    for place, uid in enumerate(list(page.uids)):
+        if step.left <= 0 and place > 0:
+            break
+        rule = tx.rule_by_uid(uid)
+        assert rule is not None, "a reading outlived its rule"
+        match _take_part(step, rule, page):
+            case _Taken.ALL:
+                ahead.append(uid)
+                page.uids.remove(uid)
+            case _Taken.HELD_UP if len(index.uids) > 1:
+                tx.leave_reading(uid)
+                page.leave_out(uid)
+    if page.uids:
+        for uid in ahead:
+            tx.put_ahead(uid, page.end_seq)
+        step.pages.keep_page(reading, page)
+    else:
+        step.counts.skipped += page.outside
+        tx.move_reading(reading, page.end_seq, is_last=page.is_last)
 
 
-def take_changes(step: Step, rule: Rule, limit: int) -> None:
-    """Take in the next changes of a rule and move its cursor, in one transaction."""
-    changes = step.changes(rule, limit)
+class _Taken(Enum):
+    """How much of its part of a page a rule has taken in."""
+
+    ALL = 1
+    SOME = 2  # the transaction is full
+    HELD_UP = 3  # the history of a key comes first, and is longer than a transaction
+
+
+def _take_part(step: Step, rule: Rule, page: Page) -> _Taken:
+    """Let a rule take in the changes of a page that concern it, in order."""
+    if rule.cursor_seq >= page.end_seq:
+        return _Taken.ALL
+    changes, is_all = page.part_of(step.tx, rule, limit=max(1, step.left))
     if not changes:
-        return
+        return _Taken.ALL
     batch = step.batch(rule)
     batch.prepare(_keys(change.key for change, _ in changes))
-    cursor_seq = rule.cursor_seq
+    last_seq = rule.cursor_seq
+    taken = _Taken.ALL if is_all else _Taken.SOME
     for change, source in changes:
         if not batch.take(change, source):
+            taken = _Taken.HELD_UP
             step.left = 0
             break
-        cursor_seq = change.seq
-    step.tx.move_cursor(rule.uid, cursor_seq)
-    step.flush(batch)
+        last_seq = change.seq
+    if taken is not _Taken.ALL:
+        step.tx.put_ahead(rule.uid, last_seq)
+    batch.flush()
     step.left -= len(changes)
+    return taken
 
 
 def try_due_tasks(step: Step, limit: int) -> None:
@@ -88,7 +120,7 @@ def try_due_tasks(step: Step, limit: int) -> None:
         batch.prepare(_keys(task.change.key for task, _ in tasks))
         for task, source in tasks:
             batch.retry(task, source)
-        step.flush(batch)
+        batch.flush()
     step.left -= len(due)
 
 

@@ -2,55 +2,52 @@
 
 from __future__ import annotations
 
-from typing import assert_never
-
 from emulator.replication.intake import Step
 from emulator.replication.model import RuleState
-from emulator.replication.ports import RuleDue
+from emulator.replication.ports import RuleInstants
 from emulator.replication.rule_state import RuleEvent, next_rule_state
 
-
-def due_ms(due: RuleDue, now_ms: int) -> int | None:
-    """When the engine has to look at a rule again; an instant in the past means now."""
-    match due.state:
-        case RuleState.STARTING:
-            return due.starts_ms
-        case RuleState.DOING:
-            return now_ms if due.has_changes else due.history_due_ms
-        case RuleState.CLOSING:
-            return now_ms if due.has_changes else due.closes_ms
-    assert_never(due.state)
+_MOVES_MAX = 64  # rules started in one transaction
+_LAST_SEQ = (1 << 63) - 1
 
 
-def move_rules(step: Step, rules: list[RuleDue]) -> bool:
-    """Start the rules whose delay is over, and remove those that have been closing long enough.
+def moves_ms(instants: RuleInstants) -> int | None:
+    """When the next rule starts or goes."""
+    planned = (instants.starts_ms, instants.closes_ms)
+    return min((instant for instant in planned if instant is not None), default=None)
 
-    Returns whether any rule moved.
-    """
-    for due in rules:
-        match due.state:
-            case RuleState.STARTING:
-                if due.starts_ms <= step.now_ms:
-                    _start(step, due.uid)
-            case RuleState.CLOSING:
-                assert due.closes_ms is not None
-                if due.closes_ms <= step.now_ms:
-                    assert next_rule_state(due.state, RuleEvent.CLEANED_UP) is None
-                    step.tx.delete_rule(due.uid)
-                    step.counts.closed += 1
-            case RuleState.DOING:
-                pass
-            case _:
-                assert_never(due.state)
-    return step.counts.started + step.counts.closed > 0
+
+def move_rules(step: Step) -> None:
+    """Start the rules whose delay is over, and remove one that has been closing long enough."""
+    for uid in step.tx.rules_to_start(step.now_ms, _MOVES_MAX):
+        _start(step, uid)
+    for uid in step.tx.rules_to_remove(step.now_ms, limit=_MOVES_MAX):
+        if not _remove(step, uid):
+            break
 
 
 def _start(step: Step, uid: int) -> None:
     rule = step.tx.rule_by_uid(uid)
     assert rule is not None
     assert next_rule_state(rule.state, RuleEvent.STARTED) is RuleState.DOING
-    total = 0
-    if rule.spec.historical:
-        total = step.tx.history_count(rule.source_bucket_id, rule.history.bound_seq)
-    step.tx.start_rule(uid, history_total=total, history_done=not rule.spec.historical)
+    step.tx.start_rule(uid, history_done=not rule.spec.historical)
     step.counts.started += 1
+
+
+def _remove(step: Step, uid: int) -> bool:
+    """Remove a rule with what is stored for it, a page of that at most; whether it is gone."""
+    tx = step.tx
+    rule = tx.rule_by_uid(uid)
+    assert rule is not None
+    assert next_rule_state(rule.state, RuleEvent.CLEANED_UP) is None
+    limit = max(1, step.left)
+    gone = tx.forget_tasks(uid, limit=limit)
+    if gone < limit and tx.is_only_rule(rule):
+        gone += tx.prune_changes(rule.source_bucket_id, _LAST_SEQ, limit=limit - gone)
+    step.left -= gone // 2
+    step.counts.forgotten += gone
+    if gone == limit:
+        return False
+    tx.delete_rule(uid)
+    step.counts.closed += 1
+    return True

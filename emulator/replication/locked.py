@@ -45,6 +45,10 @@ def _in_the_way(
     match effect:
         case Effect.UPDATE_VERSION:
             return None
+        case (
+            Effect.COPY_UPLOAD | Effect.COPY_PART | Effect.ABORT_UPLOAD | Effect.END_UPLOAD
+        ):  # no object is touched
+            return None
         case Effect.DELETE_VERSION:
             return view.version(destination.id, change.key, change.version_id)
         case Effect.COPY_VERSION | Effect.COPY_MARKER | Effect.DELETE_OBJECT:

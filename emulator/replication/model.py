@@ -58,6 +58,11 @@ class RuleSpec(msgspec.Struct, frozen=True, kw_only=True):
         return not {"ALL", "DELETE"}.isdisjoint(self.action.split(","))
 
     @property
+    def replicates_aborts(self) -> bool:
+        """Whether aborted uploads are aborted there as well (Action names ABORT or ALL)."""
+        return not {"ALL", "ABORT"}.isdisjoint(self.action.split(","))
+
+    @property
     def role_name(self) -> str:
         """The bare role name, whether a name or an ARN was given."""
         return self.sync_role.rpartition("/")[2]
@@ -106,6 +111,10 @@ class Effect(StrEnum):
     COPY_MARKER = "copy-marker"  # write the replica of a delete marker
     DELETE_OBJECT = "delete-object"  # delete without version id
     DELETE_VERSION = "delete-version"  # remove one version or delete marker for good
+    COPY_UPLOAD = "copy-upload"  # begin the replica of a multipart upload
+    COPY_PART = "copy-part"  # give it a part
+    ABORT_UPLOAD = "abort-upload"  # abort it with its parts
+    END_UPLOAD = "end-upload"  # remove it: the source's was completed, its object is not copied
 
 
 class SkipReason(StrEnum):
@@ -115,6 +124,7 @@ class SkipReason(StrEnum):
     TAGS_DO_NOT_MATCH = "tags-do-not-match"
     IS_REPLICA = "is-replica"  # replicas never replicate onward
     STORAGE_CLASS = "storage-class"  # Cold Archive and Deep Cold Archive are never copied
+    APPENDABLE_TO_COLD = "appendable-to-cold"  # buckets of these classes take no appendable object
     CLASS_CHANGE_ONLY = "class-change-only"
     SSE_KMS_NOT_SELECTED = "sse-kms-not-selected"
     DELETES_NOT_REPLICATED = "deletes-not-replicated"
@@ -124,6 +134,12 @@ class SkipReason(StrEnum):
     NO_REPLICA = "no-replica"  # ACL or tags changed, of a version the destination has no replica of
     SUPERSEDED = "superseded"  # an unversioned destination already holds newer content of the rule
     DESTINATION_LOCKED = "destination-locked"  # what it would change there is retained
+    UPLOAD_BEFORE_RULE = "upload-before-rule"  # it began before the rule: its object is copied
+    UPLOAD_GONE = "upload-gone"  # it was completed or aborted before its copy ran
+    UPLOAD_NOT_SHARED = "upload-not-shared"  # its parts would have to be encrypted anew
+    PART_REPLACED = "part-replaced"  # a later part of the same number is copied instead
+    NO_REPLICA_UPLOAD = "no-replica-upload"  # the destination has no replica of the upload
+    ABORTS_NOT_REPLICATED = "aborts-not-replicated"
 
 
 class Skip(msgspec.Struct, frozen=True, gc=False):
@@ -160,11 +176,16 @@ class FailureReason(StrEnum):
     DESTINATION_WRITE_DENIED = "destination-write-denied"
     DESTINATION_DELETE_DENIED = "destination-delete-denied"
     SOURCE_KEY_DENIED = "source-key-denied"  # kms:Decrypt with the key of the source object
-    REPLICA_KEY_DENIED = "replica-key-denied"  # kms:GenerateDataKey with that of the replica
-    KEY_UNUSABLE = "key-unusable"  # one of the two is missing, disabled or about to be deleted
+    REPLICA_KEY_DENIED = "replica-key-denied"  # kms:GenerateDataKey or kms:Decrypt with its own
+    KEY_DISABLED = "key-disabled"  # one of the two, as below
+    KEY_PENDING_DELETION = "key-pending-deletion"
+    KEY_PENDING_IMPORT = "key-pending-import"  # it has no material yet, or none any more
+    KEY_MISSING = "key-missing"
+    KEY_UNUSABLE = "key-unusable"  # for another reason, e.g. a damaged data key
     CONTENT_NOT_ENCRYPTED = "content-not-encrypted"  # it could not be read or written
     DESTINATION_BUCKET_MISSING = "destination-bucket-missing"
     VERSIONING_MISMATCH = "versioning-mismatch"
+    LINK_DOWN = "link-down"  # nothing gets from the source's region to the destination's
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
@@ -189,3 +210,4 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     size_bytes: int = 0  # what has to travel: 0 for markers, deletes, ACL and tags
     attempts: int = 0
     refusal: Refusal | None = None
+    lane: str | None = None  # the link it has to pass before it is due

@@ -8,115 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol, TypeAlias, TypeVar
-
-import msgspec
+from typing import Protocol, TypeVar
 
 from emulator.domain.model import Change, ObjectVersion
 from emulator.domain.ports import MetaTx, MetaView
 from emulator.kms.ports import KeyTx, KeyView
-from emulator.replication.model import Refusal, Rule, RuleSpec, RuleState, Task, TaskState
+from emulator.replication.journal_ports import JournalTx, JournalView
+from emulator.replication.links.ports import LaneTx, LaneView
+from emulator.replication.model import Rule, RuleSpec, Task, TaskState
+from emulator.replication.port_records import (
+    ChangeRead,
+    Failure,
+    HistoryPause,
+    NewRule,
+    NewTask,
+    OpenTasks,
+    Reading,
+    Replica,
+    RuleInstants,
+    TaskRead,
+)
 
 T = TypeVar("T")
 
-# A change with the source version it speaks of, or None when that is gone or never was.
-ChangeRead: TypeAlias = "tuple[Change, ObjectVersion | None]"
-# A task with the source version its change speaks of, likewise.
-TaskRead: TypeAlias = "tuple[Task, ObjectVersion | None]"
 
-
-class NewRule(msgspec.Struct, frozen=True, kw_only=True):
-    """The fields of a rule that is about to be stored; its cursor starts at the last change.
-
-    ``bound_seq``: versions up to this ``seq`` are history (``MetaTx.next_seq`` gives it).
-    """
-
-    source_bucket_id: int
-    spec: RuleSpec
-    created_ms: int
-    starts_ms: int
-    cursor_seq: int
-    bound_seq: int
-
-
-class RuleDue(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What a rule waits for.
-
-    ``has_changes``: some change of its source is not taken in yet. ``history_due_ms``: when its
-    history may be read on, ``None`` when there is none left.
-    """
-
-    uid: int
-    state: RuleState
-    starts_ms: int
-    closes_ms: int | None
-    has_changes: bool
-    history_due_ms: int | None
-
-
-class HistoryPause(msgspec.Struct, frozen=True, gc=False):
-    """The reading of a rule's history is put off until ``due_ms``, after so many refusals."""
-
-    due_ms: int
-    attempts: int
-
-
-class NewTask(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The fields of a task that is about to be stored. ``change.seq`` is 0 for history."""
-
-    rule_uid: int
-    change: Change
-    state: TaskState
-    due_ms: int
-    size_bytes: int = 0  # what has to travel
-    attempts: int = 0
-    refusal: Refusal | None = None
-
-
-class Failure(msgspec.Struct, frozen=True, gc=False):
-    """A refused attempt of a stored task: why, how often by now, and when it is tried again."""
-
-    task_id: int
-    due_ms: int
-    attempts: int
-    refusal: Refusal
-
-
-class Replica(msgspec.Struct, frozen=True, gc=False):
-    """A replica of ``source`` that is to be written as the newest entry of its key.
-
-    ``seq`` is its place in the destination's stack.
-    """
-
-    source: ObjectVersion
-    bucket_id: int
-    seq: int
-    owner_uid: str
-    rule_uid: int
-    change_seq: int
-    applied_ms: int
-
-
-class OpenTasks(msgspec.Struct, frozen=True, kw_only=True):
-    """How many tasks of a rule are stored, and since when the oldest one waits.
-
-    ``oldest_ms`` is the instant of the oldest change among those of new data; ``history`` counts
-    those of historical data.
-    """
-
-    queued: int = 0
-    waiting: int = 0
-    failed: int = 0
-    history: int = 0
-    oldest_ms: int | None = None
-
-    @property
-    def total(self) -> int:
-        """All of them."""
-        return self.queued + self.waiting + self.failed
-
-
-class ReplicationView(MetaView, KeyView, Protocol):
+class ReplicationView(MetaView, KeyView, JournalView, LaneView, Protocol):
     """Reading rules, changes and tasks."""
 
     # rules
@@ -141,8 +57,24 @@ class ReplicationView(MetaView, KeyView, Protocol):
         """The rule of this ``uid``."""
         ...
 
-    def due_rules(self) -> list[RuleDue]:
-        """What each rule waits for, by ``uid``."""
+    def is_only_rule(self, rule: Rule) -> bool:
+        """Whether no other rule, in whatever state, has this source."""
+        ...
+
+    def rule_instants(self) -> RuleInstants:
+        """When rules have something to do next, of all rules together."""
+        ...
+
+    def rules_to_start(self, now_ms: int, limit: int) -> list[int]:
+        """The ``uid`` of rules whose start delay is over, the longest due first."""
+        ...
+
+    def rules_to_remove(self, now_ms: int, limit: int) -> list[int]:
+        """The ``uid`` of rules that have been closing long enough, the longest due first."""
+        ...
+
+    def rules_with_history(self, now_ms: int) -> list[int]:
+        """The ``uid`` of the rules whose history may be read on, in order."""
         ...
 
     def history_pause(self, uid: int) -> HistoryPause:
@@ -151,6 +83,28 @@ class ReplicationView(MetaView, KeyView, Protocol):
 
     def history_ahead(self, uid: int, key: str) -> int:
         """Up to which ``seq`` the history of a key was read out of turn; 0 if it was not."""
+        ...
+
+    # readings
+
+    def unread_readings(self, after_id: int, limit: int) -> list[Reading]:
+        """The readings after ``after_id`` that may have changes before them, by ``id``."""
+        ...
+
+    def reading(self, reading_id: int) -> Reading | None:
+        """The reading of this ``id``."""
+        ...
+
+    def specs_of_reading(self, reading_id: int) -> dict[int, RuleSpec]:
+        """What each rule of a reading asks for, by its ``uid``."""
+        ...
+
+    def further_cursor(self, bucket_id: int, cursor_seq: int) -> int | None:
+        """Where the next reading of the bucket stands that is further on."""
+        ...
+
+    def oldest_cursor(self, bucket_id: int) -> int | None:
+        """Up to where everyone who reads the bucket's changes has read them."""
         ...
 
     # changes
@@ -163,6 +117,16 @@ class ReplicationView(MetaView, KeyView, Protocol):
         self, bucket_id: int, seq: int, *, until_seq: int | None = None, limit: int
     ) -> list[ChangeRead]:
         """Changes of a bucket in order, from after ``seq`` up to and with ``until_seq``."""
+        ...
+
+    def changes_at(self, bucket_id: int, seqs: Sequence[int]) -> list[ChangeRead]:
+        """The changes of a bucket with these ``seq``, in this order."""
+        ...
+
+    def change_keys_after(
+        self, bucket_id: int, seq: int, *, until_seq: int | None = None, limit: int
+    ) -> list[tuple[int, str]]:
+        """The ``seq`` and key of changes of a bucket; otherwise as ``changes_after``."""
         ...
 
     def first_change_ms(
@@ -223,10 +187,6 @@ class ReplicationView(MetaView, KeyView, Protocol):
         """The newest entry of each key that has one."""
         ...
 
-    def history_count(self, bucket_id: int, bound_seq: int) -> int:
-        """How many versions and delete markers have a ``seq`` of at most ``bound_seq``."""
-        ...
-
     def history_page(
         self, bucket_id: int, bound_seq: int, *, at_key: str, at_seq: int, limit: int
     ) -> list[ObjectVersion]:
@@ -240,20 +200,23 @@ class ReplicationView(MetaView, KeyView, Protocol):
         ...
 
 
-class ReplicationTx(ReplicationView, MetaTx, KeyTx, Protocol):
+class ReplicationTx(ReplicationView, MetaTx, KeyTx, JournalTx, LaneTx, Protocol):
     """Changing rules and tasks."""
 
     # rules
 
     def insert_rule(self, new: NewRule) -> Rule:
-        """Store a rule in state ``starting``; its bucket records changes from now on."""
+        """Store a rule in state ``starting``; its bucket records changes from now on.
+
+        What the bucket holds now is its history, and counted as that.
+        """
         ...
 
     def set_rule_spec(self, uid: int, spec: RuleSpec) -> None:
         """Change the settings of a rule (its RTC status)."""
         ...
 
-    def start_rule(self, uid: int, *, history_total: int, history_done: bool) -> None:
+    def start_rule(self, uid: int, *, history_done: bool) -> None:
         """``starting`` → ``doing``."""
         ...
 
@@ -261,8 +224,19 @@ class ReplicationTx(ReplicationView, MetaTx, KeyTx, Protocol):
         """``starting`` or ``doing`` → ``closing``; changes after ``last_seq`` are not taken in."""
         ...
 
-    def move_cursor(self, uid: int, cursor_seq: int) -> None:
-        """Everything up to ``cursor_seq`` is taken in."""
+    def move_reading(self, reading: Reading, cursor_seq: int, *, is_last: bool) -> None:
+        """Everything up to ``cursor_seq`` is taken in; ``is_last``: and there is no more.
+
+        A reading that meets another one of its bucket is at its end: its rules go on with that.
+        """
+        ...
+
+    def put_ahead(self, uid: int, cursor_seq: int) -> None:
+        """A rule has taken in everything up to ``cursor_seq``, unlike others of its reading."""
+        ...
+
+    def leave_reading(self, uid: int) -> None:
+        """A rule cannot go on with the others of its reading: it gets one of its own there."""
         ...
 
     def move_history(self, uid: int, *, taken: int, at_key: str, at_seq: int, done: bool) -> None:
@@ -283,14 +257,18 @@ class ReplicationTx(ReplicationView, MetaTx, KeyTx, Protocol):
 
     # changes
 
-    def prune_changes(self, bucket_id: int, until_seq: int, *, limit: int) -> None:
-        """Forget the oldest changes of a bucket, up to and with ``until_seq``."""
+    def prune_changes(self, bucket_id: int, until_seq: int, *, limit: int) -> int:
+        """Forget the oldest changes of a bucket, up to and with ``until_seq``; how many."""
         ...
 
     # tasks
 
     def insert_tasks(self, tasks: Sequence[NewTask]) -> None:
         """Store tasks, in order. One that is stored already is left as it is."""
+        ...
+
+    def forget_tasks(self, rule_uid: int, *, limit: int) -> int:
+        """Forget tasks of a rule that is about to go; how many."""
         ...
 
     def finish_tasks(self, tasks: Sequence[Task]) -> None:
@@ -330,10 +308,11 @@ __all__ = [
     "NewRule",
     "NewTask",
     "OpenTasks",
+    "Reading",
     "Replica",
     "ReplicationStore",
     "ReplicationTx",
     "ReplicationView",
-    "RuleDue",
+    "RuleInstants",
     "TaskRead",
 ]

@@ -1,80 +1,29 @@
 """The regions replication knows: who may replicate to whom, over which link, with or without RTC.
 
-The list and the order of the transfer-type constraint are the recorded answer for a bucket in
-``cn-hangzhou`` (OSS GetBucketReplicationLocation; observed), with ``cn-hangzhou`` itself put
-back. The RTC regions are those of the RTC guide (OSS PutBucketRTC; documented).
+The lists are files in ``data``, each under a comment that names its source; they are read when
+they are first asked for.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Final, NamedTuple
 
-_PREFIX = "oss-"
+ACCELERATED: Final = "oss_acc"
+INTERNAL: Final = "internal"
 
-_MAINLAND = frozenset(
-    {
-        "cn-beijing",
-        "cn-chengdu",
-        "cn-fuzhou",
-        "cn-guangzhou",
-        "cn-hangzhou",
-        "cn-heyuan",
-        "cn-huhehaote",
-        "cn-nanjing",
-        "cn-qingdao",
-        "cn-shanghai",
-        "cn-shenzhen",
-        "cn-wulanchabu",
-        "cn-zhangjiakou",
-    }
-)
+_PREFIX: Final = "oss-"
+_FOLDER: Final = Path(__file__).with_name("data")
+_EVERY_REGION: Final = "*"
 
-# In the order the constraint list shows them, which is not alphabetical.
-_ELSEWHERE = (
-    "cn-hongkong",
-    "eu-central-1",
-    "ap-southeast-7",
-    "ap-southeast-6",
-    "ap-southeast-5",
-    "eu-west-1",
-    "rus-west-1",
-    "ap-southeast-2",
-    "ap-southeast-1",
-    "me-central-1",
-    "ap-south-1",
-    "us-east-1",
-    "ap-northeast-1",
-    "me-east-1",
-    "ap-northeast-2",
-    "ap-southeast-3",
-    "us-west-1",
-)
 
-# Regions that exist but are absent from the recorded list: they can be a target, and are listed
-# for nobody, so that the recorded answer stays what it was.
-_UNLISTED_MAINLAND = frozenset({"cn-wuhan-lr", "cn-zhongwei"})
-_UNLISTED_ELSEWHERE = frozenset({"na-south-1"})
+class Area(StrEnum):
+    """On which side of the border of the Chinese mainland a region lies."""
 
-_LISTED = tuple(sorted(_MAINLAND.union(_ELSEWHERE)))
-_KNOWN = _MAINLAND.union(_ELSEWHERE, _UNLISTED_MAINLAND, _UNLISTED_ELSEWHERE)
-_ALL_MAINLAND = _MAINLAND | _UNLISTED_MAINLAND
-
-_RTC_GROUPS = (
-    frozenset(
-        {
-            "cn-beijing",
-            "cn-hangzhou",
-            "cn-qingdao",
-            "cn-shanghai",
-            "cn-shenzhen",
-            "cn-zhangjiakou",
-        }
-    ),
-    frozenset({"us-east-1", "us-west-1"}),
-)
-
-ACCELERATED = "oss_acc"
-INTERNAL = "internal"
+    MAINLAND = "mainland"
+    OVERSEAS = "overseas"  # Hong Kong too (observed)
 
 
 class ReplicationLocations(NamedTuple):
@@ -86,8 +35,8 @@ class ReplicationLocations(NamedTuple):
 
 
 def known_regions() -> frozenset[str]:
-    """Every region of the table, e.g. ``cn-hangzhou``."""
-    return _KNOWN
+    """Every region of the list, e.g. ``cn-hangzhou``."""
+    return _regions().known
 
 
 def region_of(location: str) -> str:
@@ -96,21 +45,37 @@ def region_of(location: str) -> str:
     return "" if region == location else region
 
 
+def area_of(region: str) -> Area:
+    """Where a region lies; one that is not in the list counts as overseas."""
+    return Area.MAINLAND if region in _regions().mainland else Area.OVERSEAS
+
+
 def is_mainland(region: str) -> bool:
     """Whether a region lies in the Chinese mainland; Hong Kong does not (observed)."""
-    return region in _ALL_MAINLAND
+    return region in _regions().mainland
 
 
 def crosses_border(source: str, destination: str) -> bool:
     """Whether replication between two regions needs transfer acceleration (documented)."""
-    return is_mainland(source) is not is_mainland(destination)
+    return area_of(source) is not area_of(destination)
 
 
 def supports_rtc(source: str, destination: str) -> bool:
     """Whether replication time control works between two different regions (documented)."""
-    return source != destination and any(
-        source in group and destination in group for group in _RTC_GROUPS
-    )
+    groups = _rtc_groups()
+    group = groups.get(source)
+    return source != destination and group is not None and group == groups.get(destination)
+
+
+def lacks_tag_filters(region: str) -> bool:
+    """Whether rules that leave a region cannot filter by tags, as documented."""
+    return region in _column("no_tag_filter.csv")
+
+
+def replicates_sse_kms(region: str) -> bool:
+    """Whether SSE-KMS objects replicate from and to a region."""
+    regions = _column("sse_kms.csv")
+    return _EVERY_REGION in regions or region in regions
 
 
 def locations_for(source: str) -> ReplicationLocations:
@@ -119,9 +84,47 @@ def locations_for(source: str) -> ReplicationLocations:
     The source's own region is left out although same-region rules are allowed (observed). For a
     source outside the mainland the constraint names the mainland regions (inferred).
     """
-    far = _ELSEWHERE if is_mainland(source) else tuple(sorted(_MAINLAND))
+    lists = _regions()
+    far = lists.accelerated
+    if area_of(source) is Area.OVERSEAS:
+        far = tuple(name for name in lists.listed if name in lists.mainland)
     return ReplicationLocations(
-        locations=tuple(_PREFIX + name for name in _LISTED if name != source),
+        locations=tuple(_PREFIX + name for name in lists.listed if name != source),
         accelerated=tuple(_PREFIX + name for name in far),
-        rtc=tuple(_PREFIX + name for name in _LISTED if supports_rtc(source, name)),
+        rtc=tuple(_PREFIX + name for name in lists.listed if supports_rtc(source, name)),
     )
+
+
+class _Regions(NamedTuple):
+    known: frozenset[str]
+    mainland: frozenset[str]
+    listed: tuple[str, ...]  # sorted
+    accelerated: tuple[str, ...]  # in the order they are shown to a source in the mainland
+
+
+@cache
+def _regions() -> _Regions:
+    rows = _rows("regions.csv")
+    ordered = sorted((int(order), name) for name, _, _, order in rows if order)
+    return _Regions(
+        known=frozenset(name for name, *_ in rows),
+        mainland=frozenset(name for name, area, *_ in rows if Area(area) is Area.MAINLAND),
+        listed=tuple(sorted(name for name, _, listed, _ in rows if listed == "yes")),
+        accelerated=tuple(name for _, name in ordered),
+    )
+
+
+@cache
+def _rtc_groups() -> dict[str, str]:
+    return {name: group for name, group in _rows("rtc.csv")}
+
+
+@cache
+def _column(file: str) -> frozenset[str]:
+    return frozenset(name for (name,) in _rows(file))
+
+
+def _rows(file: str) -> list[list[str]]:
+    """The rows of a file without its comments and its header."""
+    lines = (_FOLDER / file).read_text("utf-8").splitlines()
+    return [line.split(",") for line in lines if line and not line.startswith("#")][1:]

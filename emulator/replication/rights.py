@@ -7,10 +7,11 @@ descriptions):
                        on the source            on the destination
 =====================  =======================  =====================================
 reading history        ``ReplicateList``        ``ReplicateList``
-copying, updating      ``ReplicateGet``         ``ReplicateGet``, ``ReplicatePut``
+copying, updating,     ``ReplicateGet``         ``ReplicateGet``, ``ReplicatePut``
+uploads and parts
 copying a marker       ``ReplicateGet``         ``ReplicateGet`` and ``ReplicatePut``, or
                                                 ``ReplicateDelete`` if the rule copies deletions
-deleting                                        ``ReplicateGet``, ``ReplicateDelete``
+deleting, aborting                              ``ReplicateGet``, ``ReplicateDelete``
 =====================  =======================  =====================================
 
 ``ReplicateGet`` on the destination is what the comparison with the entry already there takes.
@@ -43,9 +44,9 @@ from emulator.access.replication_rights import (
 )
 from emulator.access.trust import OSS_SERVICE, may_assume, role_principal, trust_policy
 from emulator.domain.model import Bucket
-from emulator.replication.apply import Target
 from emulator.replication.model import Effect, FailureReason, Refusal, Work
 from emulator.replication.settings import ReplicationSettings
+from emulator.replication.target import Target
 
 LIST = "oss:ReplicateList"
 GET = "oss:ReplicateGet"
@@ -68,6 +69,16 @@ class Right(msgspec.Struct, frozen=True, gc=False):
     prefix: str  # of the resource names of the bucket's objects
     action: str
     reason: FailureReason
+    everywhere: RightDecision | None  # for all objects of the bucket, if it is the same for them
+
+    def refusal_of(self, key: str, note: Note | None = None) -> Refusal | None:
+        """Why the role may not do this to an object, if it may not."""
+        decision = self.everywhere
+        if decision is None:
+            return self.refusal(self.prefix + key, note)
+        if note is not None:
+            note(self.action, self.prefix + key, decision)
+        return None
 
     def refusal(self, resource: str, note: Note | None = None) -> Refusal | None:
         """Why the role may not, if it may not."""
@@ -116,7 +127,7 @@ class RuleRights:
     def refusal(self, work: Work, key: str, note: Note | None = None) -> Refusal | None:
         """Why the role may not do this work on a key, if it may not."""
         for right in self._needed(work):
-            refusal = right.refusal(right.prefix + key, note)
+            refusal = right.refusal_of(key, note)
             if refusal is not None:
                 return refusal
         return None
@@ -238,7 +249,9 @@ class Rights:
 
         def right(action: str, end: BucketEnd, reason: FailureReason) -> Right:
             prepared = prepare_right(principal, action, end, context, self._own_bucket_policies)
-            return Right(prepared, end, f"{end.resource()}/", action, reason)
+            objects = f"{end.resource()}/"
+            everywhere = prepared.allowed_below(objects)
+            return Right(prepared, end, objects, action, reason, everywhere)
 
         return RuleRights(
             lists=(
@@ -259,6 +272,7 @@ class Rights:
         if role is None:
             return Refusal(
                 reason=FailureReason.ROLE_MISSING,
+                action="sts:AssumeRole",
                 resource=f"acs:ram::{account_uid}:role/{role_name}",
                 message=f"The account {account_uid} has no role {role_name}.",
                 remedy=f"Create the role {role_name} in the account {account_uid}.",

@@ -40,10 +40,7 @@ def next_rule_state(state: RuleState, event: RuleEvent) -> RuleState | None:
 def shown_rtc(rule: Rule) -> RtcStatus:
     """The RTC status clients see.
 
-    ``enabling`` until the rule is effective and its historical data is copied, then ``enabled``
-    (OSS PutBucketRTC, Status; documented). Read off, so that nothing has to be kept in step.
+    ``enabling`` until the rule is effective and its historical data is copied, and a while after
+    that, then ``enabled`` (OSS PutBucketRTC, Status; documented). ``rtc.look_at_rtc`` moves it.
     """
-    if rule.spec.rtc is RtcStatus.DISABLED:
-        return RtcStatus.DISABLED
-    pending = rule.state is RuleState.STARTING or (rule.spec.historical and not rule.history.done)
-    return RtcStatus.ENABLING if pending else RtcStatus.ENABLED
+    return rule.spec.rtc

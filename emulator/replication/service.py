@@ -12,8 +12,10 @@ from emulator.clock import Clock
 from emulator.domain import errors
 from emulator.domain.model import Bucket
 from emulator.domain.objects import live_bucket
-from emulator.replication import regions
+from emulator.replication import acceleration, regions
+from emulator.replication.freezing import check_versioning_unlocked
 from emulator.replication.model import Refusal, RtcStatus, Rule, RuleState
+from emulator.replication.pairs import check_rtc
 from emulator.replication.ports import (
     NewRule,
     ReplicationStore,
@@ -21,16 +23,16 @@ from emulator.replication.ports import (
     ReplicationView,
 )
 from emulator.replication.regions import ReplicationLocations
+from emulator.replication.rtc import ask_rtc
 from emulator.replication.rule_state import RuleEvent, next_rule_state
 from emulator.replication.rules import (
     RequestedRule,
     RuleFacts,
-    check_rtc,
-    check_versioning_unlocked,
     only_rule,
     validate_rule,
 )
 from emulator.replication.settings import ReplicationSettings
+from emulator.replication.timing import Timings
 from emulator.rng import Rng
 
 
@@ -88,10 +90,12 @@ class ReplicationService:
         self._rng = rng
         self._role_check = role_check
         self._progress_of = progress_of
+        self.timing = Timings(settings)  # another one in its place, before the first rule
 
     async def add_rule(self, bucket: Bucket, requested: Sequence[RequestedRule]) -> Rule:
         """Store a new rule of ``bucket`` (OSS PutBucketReplication; documented).
 
+        One of type ``oss_acc`` turns transfer acceleration of its destination on (documented).
         Raises what ``rules.only_rule`` and ``rules.validate_rule`` raise, and NoPermission when
         OSS cannot assume the sync role.
         """
@@ -104,16 +108,21 @@ class ReplicationService:
             if spec.sync_role:
                 self._check_role(source.owner_uid, spec.role_name)
             now_ms = self._clock.now_ms()
-            return tx.insert_rule(
+            if spec.transfer_type == regions.ACCELERATED and facts.destination is not None:
+                acceleration.turn_on(tx, facts.destination)
+            rule = tx.insert_rule(
                 NewRule(
                     source_bucket_id=source.id,
                     spec=spec,
                     created_ms=now_ms,
-                    starts_ms=now_ms + self.settings.start_delay_ms,
+                    starts_ms=now_ms + self.timing.start_delay_ms(tx, source, spec),
                     cursor_seq=tx.last_change_seq(),
                     bound_seq=tx.next_seq(),
                 )
             )
+            if spec.rtc is RtcStatus.ENABLING:
+                ask_rtc(tx, rule, now_ms)
+            return rule
 
         return await self._store.write(work)
 
@@ -216,7 +225,12 @@ class ReplicationService:
             rtc = RtcStatus.DISABLED
             if status == "enabled":
                 _check_rtc_of(rule, source)
+                if rule.spec.rtc is not RtcStatus.DISABLED:
+                    return  # asked for already
                 rtc = RtcStatus.ENABLING
+                ask_rtc(tx, rule, self._clock.now_ms())
+            else:
+                tx.drop_rtc(rule.uid)
             tx.set_rule_spec(rule.uid, msgspec.structs.replace(rule.spec, rtc=rtc))
 
         await self._store.write(work)
@@ -227,7 +241,7 @@ class ReplicationService:
         To be called in the transaction of PutBucketVersioning.
         """
         if not self.settings.allow_mixed_versioning:
-            check_versioning_unlocked(bucket, view.rules_of(bucket.id), view.rules_to(bucket.name))
+            check_versioning_unlocked(view, bucket)
 
     def _check_role(self, account_uid: str, role_name: str) -> None:
         refusal = self._role_check(account_uid, role_name)

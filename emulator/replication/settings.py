@@ -18,15 +18,26 @@ PREFIX = "repl."
 
 _YEAR_S = 366 * 86_400
 _ITEMS_MAX = 1_000_000
+_RATE_MAX = 1e15
+_START_DELAY_S = 0.5
 
 
 _TYPE_WORDS = {
+    "`float | null`": "a number",
     "`float`": "a number",
     "`int`": "a whole number",
     "`bool`": "true or false",
     "`str`": "text",
     "`array`": "a list",
 }
+
+
+class TimingName(StrEnum):
+    """A timing model."""
+
+    INSTANT = "instant"  # as soon as it is committed, and ``lag_s`` later
+    DOCUMENTED = "documented"  # as long as the documentation says
+    LINK = "link"  # as long as the way through a link with these figures takes
 
 
 class MarkerPolicy(StrEnum):
@@ -51,6 +62,13 @@ class SameAccountPolicy(StrEnum):
     DENY_WINS = "deny-wins"
 
 
+class KmsTable(StrEnum):
+    """Which revision of the encryption table decides about SSE-KMS that a rule does not select."""
+
+    CURRENT = "current"
+    OF_2021 = "2021"
+
+
 class ReplicaOwner(StrEnum):
     """Who owns a replica in another account's bucket."""
 
@@ -62,6 +80,10 @@ def _seconds(doc: str) -> Meta:
     return Meta(ge=0, le=_YEAR_S, description=doc)
 
 
+def _rate(doc: str) -> Meta:
+    return Meta(ge=0, le=_RATE_MAX, description=f"{doc}; 0 is no limit")
+
+
 def _count(doc: str) -> Meta:
     return Meta(ge=1, le=_ITEMS_MAX, description=doc)
 
@@ -70,12 +92,38 @@ class ReplicationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     """Every ``repl.*`` setting. Ranges and choices are part of the types."""
 
     start_delay_s: Annotated[
-        float, _seconds("how long a new rule stays `starting` (the service: 180 to 300)")
-    ] = 0.5
+        Annotated[float, Meta(ge=0, le=_YEAR_S)] | None,
+        Meta(
+            description="how long a new rule stays `starting`; if not given 0.5, with the "
+            "timing `documented` 180 to 300 as on the service"
+        ),
+    ] = None
     close_delay_s: Annotated[
         float, _seconds("how long a deleted rule stays visible as `closing`")
     ] = 0.5
-    lag_s: Annotated[float, _seconds("least time between a change and its replica")] = 0.0
+    timing: Annotated[
+        TimingName, Meta(description="how long replication takes: instant, documented or link")
+    ] = TimingName.INSTANT
+    lag_s: Annotated[
+        float, _seconds("least time between a change and its replica, with the timing `instant`")
+    ] = 0.0
+    link_latency_s: Annotated[
+        float, _seconds("with the timing `link`: before the bytes of a change travel")
+    ] = 0.1
+    link_jitter_s: Annotated[float, _seconds("mean of what is added to the latency at random")] = (
+        0.0
+    )
+    link_bandwidth_bytes_per_s: Annotated[
+        float, _rate("what the changes that travel at a time share")
+    ] = 12_500_000.0
+    link_requests_per_s: Annotated[float, _rate("most changes that begin to travel")] = 0.0
+    link_acceleration: Annotated[
+        float,
+        Meta(gt=0, le=1000, description="how many times as fast the bytes of oss_acc rules travel"),
+    ] = 2.0
+    link_parallel: Annotated[
+        int, Meta(ge=1, le=1000, description="most changes that travel at a time")
+    ] = 16
     retry_delay_s: Annotated[
         float, Meta(gt=0, le=_YEAR_S, description="wait after the first refused attempt")
     ] = 1.0
@@ -97,6 +145,18 @@ class ReplicationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     dm_when_no_delete: Annotated[
         MarkerPolicy, Meta(description="delete markers under a rule without deletions")
     ] = MarkerPolicy.COPY
+    replicate_transitions: Annotated[
+        bool,
+        Meta(description="give replicas the storage class that lifecycle rules give their sources"),
+    ] = False
+    kms_table: Annotated[
+        KmsTable,
+        Meta(
+            description="the encryption table in force: that of 2021 leaves plain objects out "
+            "where the destination encrypts with a KMS key and the rule does not select SSE-KMS "
+            "objects, and copies SSE-KMS objects that name no key under any rule"
+        ),
+    ] = KmsTable.CURRENT
     dm_permission: Annotated[
         MarkerPermission, Meta(description="the right that copying a delete marker takes")
     ] = MarkerPermission.AUTO
@@ -109,6 +169,13 @@ class ReplicationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     require_sync_role: Annotated[
         bool, Meta(description="refuse a rule without SyncRole, as the newest API page says")
     ] = False
+    require_replica_key: Annotated[
+        bool,
+        Meta(
+            description="refuse a rule that selects SSE-KMS objects without SyncRole or "
+            "ReplicaKmsKeyID, as the API page says; observed is that it is accepted"
+        ),
+    ] = False
     strict_transfer_type: Annotated[
         bool, Meta(description="refuse oss_acc where no acceleration is offered between regions")
     ] = False
@@ -120,16 +187,43 @@ class ReplicationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     ] = False
     tag_filter_blocked_regions: Annotated[
         tuple[str, ...],
-        Meta(description="source regions without tag filters, e.g. cn-zhangjiakou,na-south-1"),
+        Meta(
+            description="source regions without tag filters, e.g. cn-zhangjiakou,na-south-1; "
+            "`documented`: those that the API page names"
+        ),
     ] = ()
     cross_account_owner: Annotated[
         ReplicaOwner, Meta(description="who owns a replica in another account's bucket")
     ] = ReplicaOwner.DESTINATION
 
+    rtc_threshold_s: Annotated[
+        float, Meta(gt=0, le=_YEAR_S, description="an object that takes longer is late under RTC")
+    ] = 600.0
+    rtc_enable_delay_s: Annotated[
+        Annotated[float, Meta(ge=0, le=_YEAR_S)] | None,
+        Meta(
+            description="how long RTC is `enabling` when no history is copied; if not given 0.5, "
+            "with the timing `documented` 900 (the service: up to 900)"
+        ),
+    ] = None
+    rtc_history_delay_s: Annotated[
+        Annotated[float, Meta(ge=0, le=_YEAR_S)] | None,
+        Meta(
+            description="how long after the end of the history instead; if not given 0.5, with "
+            "the timing `documented` 3600 (the service: about 3600)"
+        ),
+    ] = None
+
+    @property
+    def rtc_threshold_ms(self) -> int:
+        """``rtc_threshold_s`` in milliseconds."""
+        return round(self.rtc_threshold_s * 1000)
+
     @property
     def start_delay_ms(self) -> int:
-        """``start_delay_s`` in milliseconds."""
-        return round(self.start_delay_s * 1000)
+        """``start_delay_s`` in milliseconds; where it is not given, that of tests."""
+        given_s = self.start_delay_s
+        return round((_START_DELAY_S if given_s is None else given_s) * 1000)
 
     @property
     def close_delay_ms(self) -> int:
@@ -162,8 +256,11 @@ def settings_from(values: Mapping[str, object]) -> ReplicationSettings:
         bare = name.removeprefix(PREFIX)
         if bare == name or bare not in fields:
             raise ValueError(_unknown(name, [PREFIX + known for known in fields]))
-        is_list = isinstance(fields[bare].default, tuple)
-        plain[bare] = _split(value) if is_list and isinstance(value, str) else value
+        default = fields[bare].default
+        if isinstance(default, tuple) and isinstance(value, str):
+            plain[bare] = _split(value)
+        else:  # YAML takes the choice 2021 for a number
+            plain[bare] = str(value) if isinstance(default, StrEnum) else value
     settings = ReplicationSettings()
     for bare, value in plain.items():
         try:
@@ -201,6 +298,8 @@ def _split(text: str) -> list[str]:
 
 def _shown(value: object) -> str:
     match value:
+        case None:
+            return ""
         case bool():
             return "true" if value else "false"
         case tuple():

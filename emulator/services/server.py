@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping
 from aiohttp import ClientError, web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from emulator.access.audit import Origin, refusal
 from emulator.domain.errors import StorageError
-from emulator.services.rpc.authentication import Authenticator
+from emulator.services.rpc.authentication import Authenticator, unproven
 from emulator.services.rpc.call import Operation, Product, RpcCall, ServicesContext
 from emulator.services.rpc.detect import is_rpc
 from emulator.services.rpc.dialect import Dialect, Members, PopDialect, render
@@ -87,7 +88,15 @@ class ServiceServer:
         context = self._context
         now_ms = context.clock.now_ms()
         with context.store.read() as view:
-            principal = self._authenticator.authenticate(view.identities, rpc, now_ms)
+            try:
+                principal = self._authenticator.authenticate(view.identities, rpc, now_ms)
+            except RpcError as error:
+                who = unproven(view.identities, rpc)
+                origin = Origin(now_ms, who, rpc.action, answer.request_id, peer)
+                action = f"{product.service}:{rpc.action}"
+                # The code alone: a message may quote what was signed, secrets included.
+                context.audit.record(origin, action, "", refusal(error.code))
+                raise
         return RpcCall(
             action=rpc.action,
             parameters=Parameters(rpc.parameters, product.dialect),

@@ -32,8 +32,8 @@ from emulator.domain.errors import OssError, VersioningLocked
 from emulator.domain.model import Bucket, Versioning
 from emulator.kms.ports import KeyTx
 from emulator.kms.vault import Vault
+from emulator.replication.freezing import check_versioning_unlocked
 from emulator.replication.ports import ReplicationTx
-from emulator.replication.rules import check_versioning_unlocked
 from emulator.world.check import check_world
 from emulator.world.document import (
     AccountSpec,
@@ -269,7 +269,7 @@ def _set_versioning(tx: WorldTx, bucket: Bucket, wanted: Versioning) -> None:
             f"versioning of {bucket.name} was switched on and can only be suspended",
         )
     try:
-        check_versioning_unlocked(bucket, tx.rules_of(bucket.id), tx.rules_to(bucket.name))
+        check_versioning_unlocked(tx, bucket)
     except VersioningLocked as error:
         raise WorldFault(("versioning",), error.message) from error
     buckets.set_versioning(tx, bucket, wanted)

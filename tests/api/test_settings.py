@@ -295,25 +295,26 @@ def test_the_account_block_is_apart_from_the_buckets(attacker: Attacker, bucket:
 
 def test_acceleration_stays_while_a_rule_uses_it(attacker: Attacker, bucket: str) -> None:
     query: Query = (("transferAcceleration", None),)
-    document = DOCUMENTS["BucketTransferAcceleration"]
-    ask(attacker, "PUT", bucket, query, document.body)
+    document, source = DOCUMENTS["BucketTransferAcceleration"], f"{bucket}-src"
+    assert ask(attacker, "PUT", source, ()).status == 200
     rule = (
-        "<ReplicationConfiguration><Rule><Destination><Bucket>dest-bucket</Bucket><Location>"
-        "oss-cn-shanghai</Location><TransferType>oss_acc</TransferType></Destination>"
+        f"<ReplicationConfiguration><Rule><Destination><Bucket>{bucket}</Bucket><Location>"
+        "oss-cn-hangzhou</Location><TransferType>oss_acc</TransferType></Destination>"
         "<SyncRole>roleNameTest</SyncRole></Rule></ReplicationConfiguration>"
     )
     added: Query = (("replication", None), ("comp", "add"))
-    rule_id = ask(attacker, "POST", bucket, added, rule).header("x-oss-replication-rule-id")
+    rule_id = ask(attacker, "POST", source, added, rule).header("x-oss-replication-rule-id")
     assert rule_id
+    assert b"<Enabled>true</Enabled>" in ask(attacker, "GET", bucket, query).body
     off = document.body.replace("true", "false")
     for method, body in (("PUT", off), ("DELETE", "")):
         reply = ask(attacker, method, bucket, query, body)
         check_refused(reply, 409, "TransferAccAlreadyInUse")
-        assert reply.document.findtext("SourceBucket") == bucket
-        assert reply.document.findtext("DestinationBucket") == "dest-bucket"
+        assert reply.document.findtext("SourceBucket") == source
+        assert reply.document.findtext("DestinationBucket") == bucket
     dropped: Query = (("replication", None), ("comp", "delete"))
     body = f"<ReplicationRules><ID>{rule_id}</ID></ReplicationRules>"
-    ask(attacker, "POST", bucket, dropped, body)
+    ask(attacker, "POST", source, dropped, body)
     attacker.server.settle(advance=True)
     assert ask(attacker, "DELETE", bucket, query).status == 204
 

@@ -123,8 +123,7 @@ def check_named(setup: RamSetup, lack: Lack, after_seq: int) -> None:
     denied = [(each["action"], each["resource"]) for each in note["checks"] if not each["allowed"]]
     assert sorted(denied) == ([] if lack.part in (Part.TRUST, Part.ROLE) else sorted(missing))
     audited = setup.audited(after_seq, decision="deny")
-    asked = (stopped_by[0] or "sts:AssumeRole", stopped_by[1])
-    assert {right_of(each) for each in audited} == {asked}
+    assert {right_of(each) for each in audited} == {stopped_by}
     assert all(setup.role in each["principal"] for each in audited)
 
 

@@ -1,4 +1,4 @@
-"""Retention with both clients, and what it keeps replication from doing: R53."""
+"""Retention with both clients."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.clients import v2_client_of
 from tests.support.covers import covers
-from tests.support.lab import FULL_ACCESS, Lab, content, set_versioning, stack
+from tests.support.lab import Lab, set_versioning
 from tests.support.process import EmulatorProcess
 
 pytestmark = pytest.mark.conformance
@@ -171,107 +171,6 @@ def test_single_objects_with_the_second_client(lab: Lab, client: Any) -> None:
         )
     )
     client.delete_object(forced)
-
-
-# --- replication ------------------------------------------------------------------------------
-
-
-def seen(lab: Lab, source: oss2.Bucket, key: str, version_id: str = "") -> tuple[str, str | None]:
-    """What explain says became of the newest change of a key."""
-    note = lab.server.explain(source.bucket_name, key, version_id)["rules"][0]
-    return note["standing"], note["skip_reason"]
-
-
-LOCKED_OUT = ("skipped", "destination-locked")
-
-
-@pytest.mark.parametrize("state", ["InProgress", "Locked"])
-@pytest.mark.parametrize("change", ["overwrite", "delete"])
-def test_r53_a_retained_replica_is_neither_overwritten_nor_deleted(
-    lab: Lab, state: str, change: str
-) -> None:
-    source, destination = lab.replicate()
-    source.put_object("key", b"one")
-    lab.settle()
-    if state == "Locked":
-        lock(destination, 1)
-    else:
-        destination.init_bucket_worm(1)
-    if change == "overwrite":
-        source.put_object("key", b"two")
-    else:
-        source.delete_object("key")
-    source.put_object("new", b"added")
-    lab.settle()
-    assert content(destination, "key") == b"one"
-    assert content(destination, "new") == b"added"
-    assert seen(lab, source, "key") == LOCKED_OUT
-    assert seen(lab, source, "new") == ("completed", None)
-
-
-def test_r53_an_object_of_the_destination_itself_is_kept(lab: Lab) -> None:
-    source, destination = lab.pair()
-    lock(destination, 1)
-    destination.put_object("key", b"its own")
-    source.put_object("key", b"history")
-    lab.add_rule(source, destination)
-    lab.settle()
-    assert content(destination, "key") == b"its own"
-    assert seen(lab, source, "key") == LOCKED_OUT
-    lab.server.advance(_DAY_S)
-    source.put_object("key", b"after it")
-    lab.settle()
-    assert content(destination, "key") == b"after it"
-
-
-def test_r53_a_retained_version_stays_and_new_ones_come(lab: Lab) -> None:
-    source, destination = lab.replicate(versioned=True)
-    first = source.put_object("key", b"one").versionid
-    lab.settle()
-    lock(destination, 1)
-    second = source.put_object("key", b"two").versionid
-    marker = source.delete_object("key").versionid
-    source.delete_object("key", params={"versionId": first})
-    lab.settle()
-    there = [entry.version_id for entry in stack(destination, "key")]
-    assert there == [marker, second, first]
-    assert seen(lab, source, "key", first) == LOCKED_OUT
-
-
-def test_r53_a_retained_source_is_copied(lab: Lab) -> None:
-    source, destination = lab.replicate()
-    lock(source, 1)
-    source.put_object("key", b"kept")
-    lab.settle()
-    assert content(destination, "key") == b"kept"
-    assert seen(lab, source, "key") == ("completed", None)
-    destination.delete_object("key")  # its own policy, if any, is what keeps it
-
-
-def test_r53_a_held_version_of_the_destination_stays(lab: Lab, client: Any) -> None:
-    source, destination = lab.pair(versioned=True)
-    client.put_bucket_object_worm_configuration(
-        oss_v2.PutBucketObjectWormConfigurationRequest(
-            bucket=destination.bucket_name,
-            object_worm_configuration=oss_v2.ObjectWormConfiguration(object_worm_enabled="Enabled"),
-        )
-    )
-    lab.add_rule(source, destination, sync_role_name=FULL_ACCESS, action_list=["ALL"])
-    lab.settle()
-    version_id = source.put_object("key", b"one").versionid
-    lab.settle()
-    client_there = v2_client_of(lab.server, region="cn-shanghai")
-    client_there.put_object_legal_hold(
-        oss_v2.PutObjectLegalHoldRequest(
-            bucket=destination.bucket_name,
-            key="key",
-            legal_hold=oss_v2.LegalHold(status="ON"),
-        )
-    )
-    source.delete_object("key", params={"versionId": version_id})
-    lab.settle()
-    assert [entry.version_id for entry in stack(destination, "key")] == [version_id]
-    assert seen(lab, source, "key", version_id) == LOCKED_OUT
 
 
 def test_versioning_of_a_kept_bucket_stays(lab: Lab) -> None:

@@ -200,12 +200,12 @@ async def test_a_shared_part_keeps_what_it_shares(store: SqliteStore) -> None:
     (whole,) = part.extents
     shared = (Extent(whole.blob_id, 2, 3), Extent(whole.blob_id, 0, 1))
     await store.write(lambda tx: put_shared_part(tx, second, 1, content(b"2340"), shared, NOW))
-    await store.write(lambda tx: abort_upload(tx, name_of(first)))
+    await store.write(lambda tx: abort_upload(tx, name_of(first), NOW))
     assert blobs_left(store) == 1
     with store.read() as view:
         assert view.inline_data(whole.blob_id) == b"0123456789"
         assert view.parts_of(second, limit=1)[0].extents == shared
-    await store.write(lambda tx: abort_upload(tx, name_of(second)))
+    await store.write(lambda tx: abort_upload(tx, name_of(second), NOW))
     assert blobs_left(store) == 0
 
 
@@ -230,7 +230,7 @@ async def test_a_bucket_with_uploads_is_not_empty(store: SqliteStore) -> None:
     upload = await begin(store, bucket)
     with pytest.raises(errors.BucketNotEmpty):
         await store.write(lambda tx: buckets.delete_bucket(tx, bucket))
-    await store.write(lambda tx: abort_upload(tx, name_of(upload)))
+    await store.write(lambda tx: abort_upload(tx, name_of(upload), NOW))
     await store.write(lambda tx: buckets.delete_bucket(tx, bucket))
 
 
@@ -254,7 +254,7 @@ async def test_a_full_disk_takes_no_uploads_and_gives_them_up(store: SqliteStore
         await store.write(
             lambda tx: complete_upload(tx, bucket, name_of(upload), made, CompletionOptions(), NOW)
         )
-    await store.write(lambda tx: abort_upload(tx, name_of(upload)))
+    await store.write(lambda tx: abort_upload(tx, name_of(upload), NOW))
     assert blobs_left(store) == 0
 
 

@@ -70,6 +70,8 @@ class Ledger:
     def __init__(self) -> None:
         self.keys: dict[str, dict[str, KeyHistory]] = {VERSIONED: {}, PLAIN: {}}
         self.uploads: list[Upload] = []
+        self.aborted: set[str] = set()  # their ids
+        self.ruled_number = 0  # what has a larger one came after the rules
         self.open: list[Operation] = []  # sent and not answered
         self.acknowledged: Counter[str] = Counter()
         self.unknown = 0
@@ -91,6 +93,8 @@ class Ledger:
             self.history(operation.bucket, key).apply(change)
         if operation.upload is not None:
             operation.upload.apply(self.uploads)
+            if operation.upload.step is Step.ABORT:
+                self.aborted.add(operation.upload.upload.upload_id)
 
     def report(self, kind: FaultKind, where: str, what: str) -> None:
         """Note a fault."""

@@ -223,6 +223,7 @@ class CrashLoop:
         for number in range(_FIRST_LIFE_OPERATIONS):
             await writers[number % len(writers)].step()
         await put_rules(server.port)
+        self.outcome.ledger.ruled_number = self.outcome.ledger.next_number()
 
     # checks
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 
-from tests.fault.ledger import Fault, FaultKind, Ledger, Operation
+from tests.fault.ledger import PUT_PREFIX, Fault, FaultKind, Ledger, Operation
+from tests.fault.reading import REPLICAS, Replica
 from tests.fault.reading import Checker as ObjectChecker
 from tests.fault.uploads import Step, Upload
 from tests.support.wire import Call, Wire
@@ -14,10 +16,10 @@ Query = tuple[tuple[str, str | None], ...]
 
 
 class UploadReader:
-    """Lists uploads and their parts as the owner of the sources."""
+    """Lists uploads and their parts as the owner of the sources, or of the destinations."""
 
-    def __init__(self, port: int) -> None:
-        self._wire = Wire(port)
+    def __init__(self, port: int, account: str = "a") -> None:
+        self._wire = Wire(port, account)
 
     def close(self) -> None:
         """Close the connection."""
@@ -37,10 +39,11 @@ class UploadReader:
             markers = ("key-marker", "NextKeyMarker"), ("upload-id-marker", "NextUploadIdMarker")
             query = (*base, *((name, page.findtext(tag, "")) for name, tag in markers))
 
-    async def parts(self, upload: Upload) -> dict[int, str] | None:
-        """Size and ETag of the parts by number; ``None`` without the upload."""
+    async def parts(self, upload: Upload, bucket: str = "") -> dict[int, str] | None:
+        """Size and ETag of the parts by number; ``None`` without the upload. ``bucket``: where it
+        is a replica."""
         query = (("uploadId", upload.upload_id),)
-        reply = await self._wire.send(Call("GET", upload.bucket, upload.key, query))
+        reply = await self._wire.send(Call("GET", bucket or upload.bucket, upload.key, query))
         if reply.status == 404 and reply.code == "NoSuchUpload":
             return None
         assert reply.status == 200, reply
@@ -58,11 +61,13 @@ class Checker(ObjectChecker):
     def __init__(self, port: int, ledger: Ledger, chance: random.Random) -> None:
         super().__init__(port, ledger, chance)
         self._uploads = UploadReader(port)
+        self._upload_replicas = UploadReader(port, "b")
 
     def close(self) -> None:
         """Close the connections."""
         super().close()
         self._uploads.close()
+        self._upload_replicas.close()
 
     async def check_sources(self, sample: int | None) -> None:
         """Uploads as well, all of them."""
@@ -75,6 +80,37 @@ class Checker(ObjectChecker):
                 self._ledger.report(FaultKind.EXTRA, where, f"upload {upload_id}")
             for upload in known.values():
                 self._ledger.faults += await self._compare_upload(upload, upload.shown())
+
+    async def check_replicas(self, sample: int | None) -> Counter[str]:
+        """The uploads at the destinations as well, all of them."""
+        entries = await super().check_replicas(sample)
+        for replica in REPLICAS:
+            await self._check_upload_replicas(replica)
+        return entries
+
+    async def _check_upload_replicas(self, replica: Replica) -> None:
+        """Whatever was begun since the rules is there with its parts, and nothing else, unless it
+        was aborted under a rule that does not abort."""
+        ledger = self._ledger
+        wanted = {
+            each.upload_id: each
+            for each in ledger.uploads
+            if each.bucket == replica.source
+            and each.number > ledger.ruled_number
+            and (replica.copies_deletes or each.key.startswith(PUT_PREFIX))
+        }
+        found = await self._upload_replicas.uploads(replica.bucket)
+        for upload_id in found.keys() - wanted.keys():
+            known = any(each.upload_id == upload_id for each in ledger.uploads)
+            if replica.copies_deletes or known or upload_id not in ledger.aborted:
+                where = f"{replica.bucket}/{found[upload_id]}"
+                ledger.report(FaultKind.EXTRA, where, f"upload {upload_id}")
+        for upload in wanted.values():
+            parts = await self._upload_replicas.parts(upload, replica.bucket)
+            if parts != upload.shown():
+                where = f"{replica.bucket}/{upload.key} upload {upload.upload_id}"
+                kind = FaultKind.LOST if parts is None else FaultKind.WRONG
+                ledger.report(kind, where, f"parts {parts}, expected {upload.shown()}")
 
     async def _as_before(self, operation: Operation) -> list[Fault]:
         faults = await super()._as_before(operation)

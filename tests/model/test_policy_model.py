@@ -33,7 +33,7 @@ from emulator.access.policy.document import parse_policy
 from emulator.access.policy.match import ResourceSet
 from emulator.access.policy.records import NamedPolicy, PolicyKind
 from emulator.access.trust import role_principal
-from tests.model.naive_policy import Asked, Json, Who, judge
+from tests.model.naive_policy import Asked, Json, Who, judge, said
 
 OWNER, OTHER = "1000", "2000"
 CLASSES = {
@@ -239,9 +239,15 @@ def check_of(asked: Asked) -> AccessCheck:
 
 
 def compare(asked: Asked) -> None:
-    """The two judges agree; where a Deny or a session decides also on its number."""
-    decision = real.authorise(principal_of(asked), check_of(asked))
+    """The two judges agree; where a Deny or a session decides also on its number, and on what the
+    bucket policy says by itself, which the rest of a decision often hides."""
+    principal, check = principal_of(asked), check_of(asked)
+    decision = real.authorise(principal, check)
     allowed, ec = judge(asked)
+    if asked.bucket_policy is not None:
+        policy = named(PolicyKind.BUCKET, asked.bucket_policy, "b")
+        effect = evaluation.evaluate((policy,), real.policy_request(principal, check)).effect
+        assert effect.value == said([asked.bucket_policy], asked)
     assert decision.allowed is allowed
     if ec:
         assert decision.ec == ec
@@ -252,6 +258,31 @@ def compare(asked: Asked) -> None:
 @settings(max_examples=600, deadline=None)
 @given(questions())
 def test_decisions_agree(asked: Asked) -> None:
+    compare(asked)
+
+
+@st.composite
+def addressed(draw: st.DrawFn) -> Asked:
+    """A bucket policy of one statement about everything, so that whom it means decides."""
+    statement: Json = {"Effect": draw(st.sampled_from(["Allow", "Deny"])), "Action": ["oss:*"]}
+    statement |= {"Resource": ["*"], "Principal": draw(PRINCIPALS)}
+    if draw(st.booleans()):
+        statement["Condition"] = draw(CONDITION)
+    return Asked(
+        who=draw(WHO),
+        action="oss:GetObject",
+        resource=f"acs:oss:oss-cn-hangzhou:{OWNER}:b/k",
+        operation="read",
+        owner=OWNER,
+        blocked=draw(st.booleans()),
+        context=draw(CONTEXTS),
+        bucket_policy={"Version": "1", "Statement": [statement]},
+    )
+
+
+@settings(max_examples=600, deadline=None)
+@given(addressed())
+def test_whom_a_statement_means_agrees(asked: Asked) -> None:
     compare(asked)
 
 

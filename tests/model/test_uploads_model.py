@@ -184,10 +184,10 @@ class UploadMachine(RuleBasedStateMachine):
     @rule(pick=picks)
     def abort(self, pick: int) -> None:
         name, _ = self.pick(pick)
-        self.write(lambda tx: abort_upload(tx, name))
+        self.write(lambda tx: abort_upload(tx, name, self.moment))
         del self.begun[name.upload_id]
         with pytest.raises(errors.NoSuchUpload):
-            self.write(lambda tx: abort_upload(tx, name))
+            self.write(lambda tx: abort_upload(tx, name, self.moment))
 
     @precondition(lambda self: self.begun)
     @rule(pick=picks, chosen=st.lists(numbers, max_size=5), spoiled=st.booleans())

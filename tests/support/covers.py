@@ -10,15 +10,17 @@ from typing import NamedTuple, TypeVar
 from emulator.protocol.operations import operation_named
 
 ROOT = Path(__file__).resolve().parents[2]
-CONFORMANCE = "tests/conformance/"
+# Where a vendor's client drives a real server.
+CONFORMANCE = ("tests/conformance/", "tests/behaviours/")
 _Test = TypeVar("_Test", bound=Callable[..., object])
 
 
 def covers(*operations: str) -> Callable[[_Test], _Test]:
     """Say which operations of the table a test exercises, as literals; KeyError if unknown.
 
-    On a test in tests/conformance that drives alibabacloud-oss-v2, the second client counts as
-    covered where the same file makes the operation's request (``PutObjectRequest(...)``).
+    On a test in tests/conformance or a scenario in tests/behaviours that drives
+    alibabacloud-oss-v2, the second client counts as covered where the same file makes the
+    operation's request (``PutObjectRequest(...)``).
     """
     for name in operations:
         operation_named(name)
@@ -76,8 +78,9 @@ def _second_client_requests(tree: ast.Module) -> set[str]:
 
 def all_covers() -> list[Cover]:
     """Every cover of the test suite, in order of path and place."""
+    scenarios = (ROOT / "tests/behaviours/scenarios").glob("*.py")
     return [
         cover
-        for file in sorted((ROOT / "tests").rglob("test_*.py"))
+        for file in sorted([*(ROOT / "tests").rglob("test_*.py"), *scenarios])
         for cover in covers_in(file.relative_to(ROOT).as_posix(), file.read_text("utf-8"))
     ]

@@ -159,7 +159,11 @@ class Lab:
     def kms(self, action: str, account: str = "a", **parameters: Any) -> dict[str, Any]:
         """A call of KMS by an account itself."""
         keys = Keys(KEY_A, SECRET_A) if account == "a" else Keys(KEY_B, SECRET_B)
-        return CoreClient(self.server, keys)("kms", action, **parameters)
+        client = CoreClient(self.server, keys)
+        try:
+            return client("kms", action, **parameters)
+        finally:
+            client.close()
 
     def key(self, account: str = "a") -> tuple[str, str]:
         """Id and ARN of a new key in Hangzhou."""

@@ -18,6 +18,7 @@ from tests.support.clients import v2_client_of
 from tests.support.lab import (
     DELETE,
     GET,
+    HANGZHOU,
     LIST,
     PUT,
     SHANGHAI,
@@ -56,9 +57,9 @@ _SCOPE = re.compile(r"^acs:oss:[^:]*:")
 Right = tuple[str, str]
 
 
-def start_accounts() -> EmulatorProcess:
+def start_accounts(*settings: str) -> EmulatorProcess:
     """A server, not started, on a virtual clock; signing times may differ from it."""
-    return EmulatorProcess(world=None, settings=("oss.check_signing_time=false",))
+    return EmulatorProcess(world=None, settings=("oss.check_signing_time=false", *settings))
 
 
 class Services:
@@ -66,19 +67,25 @@ class Services:
 
     def __init__(self, server: EmulatorProcess) -> None:
         self.server = server
-        self._clients: dict[tuple[str, Keys], ServiceClient] = {}
+        self._clients: dict[tuple[str, Keys, str], ServiceClient] = {}
 
-    def client(self, family: str, keys: Keys = ROOTS["a"]) -> ServiceClient:
-        """``core`` is aliyun-python-sdk-core, ``tea`` the generated clients."""
-        kind = CoreClient if family == "core" else TeaClient
-        known = self._clients.get((family, keys))
-        return known or self._clients.setdefault((family, keys), kind(self.server, keys))
+    def client(self, family: str, keys: Keys = ROOTS["a"], region: str = HANGZHOU) -> ServiceClient:
+        """``core`` is aliyun-python-sdk-core, which alone says a region, ``tea`` the generated
+        clients."""
+        name = (family, keys, region)
+        if name not in self._clients:
+            self._clients[name] = (
+                CoreClient(self.server, keys, region=region)
+                if family == "core"
+                else TeaClient(self.server, keys)
+            )
+        return self._clients[name]
 
     def close(self) -> None:
         """Close the connections of the clients that keep theirs open."""
         for client in self._clients.values():
             if isinstance(client, CoreClient):
-                client._client.session.close()
+                client.close()
 
 
 class Kind(enum.Enum):
@@ -130,12 +137,12 @@ def lacks_of(kind: Kind) -> Iterator[Lack]:
 class RamSetup:
     """Two buckets and a role with a name of mixed case; nothing of it comes from a world file."""
 
-    def __init__(self, lab: Lab, ram: ServiceClient, kind: Kind) -> None:
+    def __init__(self, lab: Lab, ram: ServiceClient, kind: Kind, region: str = SHANGHAI) -> None:
         self.lab, self.kind, self._ram = lab, kind, ram
         self.role, self.policy = fresh("Sync-Role"), fresh("replicate")
         self.crosses = kind is not Kind.SAME_CUSTOM
         self.source, self.destination = lab.pair(
-            account="b" if self.crosses else "a", region=SHANGHAI
+            account="b" if self.crosses else "a", region=region
         )
         self.rule_id = ""
 
@@ -290,10 +297,8 @@ class RamSetup:
 
     def missing(self, lack: Lack) -> list[Right]:
         """The rights gone with what was taken, as explain has to name them; all, in any order."""
-        if lack.part is Part.TRUST:
+        if lack.part in (Part.TRUST, Part.ROLE):
             return [("sts:AssumeRole", self.role_arn)]
-        if lack.part is Part.ROLE:
-            return [("", self.role_arn)]
         if lack.action:
             return [(lack.action, self.resource(lack.side, lack.action))]
         of_source = [(action, self.resource("source", action)) for action in AT_SOURCE]

@@ -63,11 +63,11 @@ class ServiceClient(Protocol):
 class CoreClient:
     """aliyun-python-sdk-core with its product packages: V1 signatures."""
 
-    def __init__(self, server: EmulatorProcess, keys: Keys) -> None:
+    def __init__(self, server: EmulatorProcess, keys: Keys, *, region: str = "cn-hangzhou") -> None:
         credential: Any = AccessKeyCredential(keys.key_id, keys.secret)
         if keys.token:
             credential = StsTokenCredential(keys.key_id, keys.secret, keys.token)
-        self._client = AcsClient(region_id="cn-hangzhou", credential=credential)
+        self._client = AcsClient(region_id=region, credential=credential)
         self._endpoint = f"127.0.0.1:{server.port}"
 
     def __call__(self, product: str, action: str, **parameters: Any) -> dict[str, Any]:
@@ -85,6 +85,10 @@ class CoreClient:
                 error.get_http_status(), error.get_error_code(), error.get_error_msg()
             ) from error
         return dict(json.loads(answer))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.session.close()
 
 
 class TeaClient:

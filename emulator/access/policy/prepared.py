@@ -57,6 +57,22 @@ class PreparedEvaluation:
                 return evaluation
         return IMPLICIT_DENY
 
+    def decide_below(self, prefix: str) -> Evaluation | None:
+        """The evaluation of every resource that begins with ``prefix``, which names its service,
+        region and owner; None if it is not the same one for all of them, or that cannot be told.
+        """
+        if not prefix.startswith(self._scope):
+            self._enter(prefix)
+        relative = prefix[self._scope_len :]
+        for patterns, negated, evaluation in self._rows:
+            if negated or patterns.globs:
+                return None
+            if patterns.everything or relative.startswith(patterns.prefixes):
+                return evaluation
+            if any(text.startswith(relative) for text in (*patterns.prefixes, *patterns.exact)):
+                return None
+        return IMPLICIT_DENY
+
     def _enter(self, resource: str) -> None:
         """Remember what is left to match for resources of this service, region and owner."""
         scope, _ = split_resource(resource)

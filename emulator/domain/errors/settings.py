@@ -95,7 +95,7 @@ class TooManyTags(OssError):
 
 
 class TransferAccAlreadyInUse(OssError):
-    """The transfer acceleration is used by a cross-region replication."""
+    """The transfer acceleration is already used by cross-region replication."""
 
     def __init__(self, source: str, destination: str) -> None:
         super().__init__(fields={"SourceBucket": source, "DestinationBucket": destination})

@@ -24,7 +24,7 @@ from emulator.domain.lifecycle.plan import (
 )
 from emulator.domain.lifecycle.records import Entry, Scan, ScanPhase, entry_of
 from emulator.domain.lifecycle.rules import Rules, Span
-from emulator.domain.model import Bucket, ObjectVersion, StorageClass
+from emulator.domain.model import Bucket, ChangeKind, ObjectVersion, StorageClass
 from emulator.domain.objects import Cause, Moment
 from emulator.domain.ports import MetaTx, MetaView, Rng
 from emulator.domain.uploads.parts import abort_upload
@@ -188,9 +188,16 @@ def _accesses(
 
 
 def carry_out(
-    tx: MetaTx, bucket: Bucket, work: Sequence[Planned | Abortion], moment: Moment
+    tx: MetaTx,
+    bucket: Bucket,
+    work: Sequence[Planned | Abortion],
+    moment: Moment,
+    *,
+    records_transitions: bool = False,
 ) -> int:
     """Do what a page asks for; how much of it was still to be done.
+
+    ``records_transitions``: other classes are changes that replication is to hear of.
 
     What a retention policy or a legal hold protects stays (documented). Of the events of these
     actions only changes of the class are reported: the others are named after requests (inferred).
@@ -199,16 +206,18 @@ def carry_out(
     for each in work:
         try:
             if isinstance(each, Abortion):
-                abort_upload(tx, UploadName(bucket.id, each.key, each.upload_id))
+                abort_upload(tx, UploadName(bucket.id, each.key, each.upload_id), moment)
                 done += 1
             else:
-                done += _act(tx, bucket, each, moment)
+                done += _act(tx, bucket, each, moment, records_transitions)
         except (FileImmutable, NoSuchUpload):
             continue
     return done
 
 
-def _act(tx: MetaTx, bucket: Bucket, planned: Planned, moment: Moment) -> int:
+def _act(
+    tx: MetaTx, bucket: Bucket, planned: Planned, moment: Moment, records_transitions: bool
+) -> int:
     entry, action = planned.entry, planned.action
     version = tx.version_by_seq(bucket.id, entry.key, entry.seq)
     if version is None or entry_of(version) != entry:
@@ -228,13 +237,15 @@ def _act(tx: MetaTx, bucket: Bucket, planned: Planned, moment: Moment) -> int:
             objects.delete_version(tx, bucket, entry.key, version.version_id, moment)
         case ActionKind.MOVE:
             assert action.to is not None
-            change_class(tx, bucket, version, action.to, moment)
+            moved = change_class(tx, bucket, version, action.to, moment)
+            if records_transitions and bucket.records_changes:
+                tx.append_change(version=moved, kind=ChangeKind.TRANSITION, at_ms=moment.now_ms)
     return 1
 
 
 def change_class(
     tx: MetaTx, bucket: Bucket, version: ObjectVersion, to: StorageClass, moment: Moment
-) -> None:
+) -> ObjectVersion:
     """Give a version another class as a rule has it, and report that (OSS event notifications,
     ChangeStorageClass; documented)."""
     moved = in_class(version, to, moment.now_ms)
@@ -242,6 +253,7 @@ def change_class(
     if NOTIFICATIONS in bucket.setting_names:
         subject = {"deltaSize": 0, "eTag": moved.etag, "key": moved.key, "size": moved.size_bytes}
         record_key_event(tx, bucket, moment, moved.key, subject, name=CHANGE_STORAGE_CLASS)
+    return moved
 
 
 def _is_current(tx: MetaTx, version: ObjectVersion) -> bool:

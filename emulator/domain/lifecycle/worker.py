@@ -51,10 +51,14 @@ class LifecycleStore(Protocol):
 
 
 class LifecycleWorker(Background):
-    """Carries out the lifecycle rules of all buckets. ``done`` counts what it deleted or moved."""
+    """Carries out the lifecycle rules of all buckets. ``done`` counts what it deleted or moved.
+
+    ``records_transitions``: replication is to hear of other storage classes.
+    """
 
     name = "lifecycle"
     heeds_changes = False
+    records_transitions = False
 
     def __init__(
         self,
@@ -143,7 +147,10 @@ class LifecycleWorker(Background):
             bucket = tx.bucket_by_id(bucket_id)
             if bucket is None or tx.bucket_setting(bucket, SETTING) != text:
                 return None
-            done = carry_out(tx, bucket, piece, moment_of(bucket, self._clock.now_ms(), self._rng))
+            moment = moment_of(bucket, self._clock.now_ms(), self._rng)
+            done = carry_out(
+                tx, bucket, piece, moment, records_transitions=self.records_transitions
+            )
             if place is not None:
                 tx.put_scan(place)
             return done

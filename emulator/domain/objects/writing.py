@@ -160,12 +160,14 @@ def add_object(  # noqa: PLR0913 - the fields of one row, all by keyword
     symlink_target: str = "",
     state_json: str = "",
     as_null_version: bool = False,
+    upload_id: str = "",
 ) -> ObjectVersion:
     """Put a new object version on its stack and record the change.
 
     Raises FileAlreadyExists, FileImmutable and what ``retention.first_state`` raises.
 
-    ``as_null_version``: it replaces the null version also while versioning is enabled.
+    ``as_null_version``: it replaces the null version also while versioning is enabled;
+    ``upload_id``: of the upload that became it.
     """
     current = tx.current_version(bucket.id, write.key)
     _check_overwrite(bucket, write, current)
@@ -199,7 +201,7 @@ def add_object(  # noqa: PLR0913 - the fields of one row, all by keyword
     if NOTIFICATIONS in bucket.setting_names:
         record_event(tx, bucket, version, moment, prior=current)
     if bucket.records_changes:
-        tx.append_change(version=version, kind=change, at_ms=moment.now_ms)
+        tx.append_change(version=version, kind=change, at_ms=moment.now_ms, upload_id=upload_id)
     return version
 
 

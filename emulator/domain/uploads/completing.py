@@ -170,6 +170,7 @@ def complete_upload(
         extents=assembly.extents,
         shares_blobs=False,
         change=ChangeKind.PUT,
+        upload_id="" if upload.origin is not None else upload.upload_id,
     )
 
 

@@ -6,7 +6,7 @@ import msgspec
 
 from emulator.domain import errors
 from emulator.domain.events import record_upload_event
-from emulator.domain.model import Bucket, Extent, Versioning
+from emulator.domain.model import Bucket, ChangeKind, Extent, Versioning
 from emulator.domain.objects import Content, Moment, ObjectWrite, live_bucket
 from emulator.domain.ports import MetaTx, MetaView
 from emulator.domain.uploads.records import PART_NUMBER_MAX, Part, Upload, UploadName
@@ -49,6 +49,8 @@ def initiate_upload(
         has_hash_context=options.has_hash_context,
     )
     tx.insert_upload(upload)
+    if bucket.records_changes:
+        tx.append_upload_change(upload=upload, kind=ChangeKind.INITIATE, at_ms=moment.now_ms)
     record_upload_event(tx, bucket, moment, upload.key)
     return upload
 
@@ -132,12 +134,30 @@ def _put(  # noqa: PLR0913 - the fields of one row
         extents=extents,
     )
     tx.put_part(upload, part, shares_blobs=shares_blobs)
+    if _records_changes(tx, upload):
+        tx.append_upload_change(upload=upload, kind=ChangeKind.PART, at_ms=moment.now_ms, part=part)
     return part
 
 
-def abort_upload(tx: MetaTx, name: UploadName) -> Upload:
+def abort_upload(tx: MetaTx, name: UploadName, moment: Moment) -> Upload:
     """Give up an upload and its parts (OSS AbortMultipartUpload; documented). NoSuchUpload."""
     upload = find_upload(tx, name)
+    drop_upload(tx, upload)
+    if _records_changes(tx, upload):
+        tx.append_upload_change(upload=upload, kind=ChangeKind.ABORT, at_ms=moment.now_ms)
+    return upload
+
+
+def drop_upload(tx: MetaTx, upload: Upload) -> None:
+    """Remove an upload and its parts, and record nothing."""
     parts = tx.parts_of(upload, limit=PART_NUMBER_MAX)
     tx.delete_upload(upload, [extent for part in parts for extent in part.extents])
-    return upload
+
+
+def _records_changes(tx: MetaTx, upload: Upload) -> bool:
+    """Whether what a client does to an upload is recorded; to the replica of one it is not,
+    because it never replicates onward (inferred)."""
+    if upload.origin is not None:
+        return False
+    bucket = tx.bucket_by_id(upload.bucket_id)
+    return bucket is not None and bucket.records_changes

@@ -12,6 +12,7 @@ from emulator.domain.model import Bucket, Redundancy, StorageClass, Versioning
 from emulator.domain.objects import live_bucket
 from emulator.protocol.access_faults import policy_refusal
 from emulator.protocol.api import live_channels
+from emulator.protocol.authorisation import note_refusal
 from emulator.protocol.body import check_digest
 from emulator.protocol.call import Answer, Call, Handler, xml_answer
 from emulator.protocol.delivery import public_access
@@ -214,7 +215,11 @@ async def put_bucket_policy(call: Call) -> Answer:
     bucket = call.bucket
 
     def work(tx: ReplicationTx) -> None:
-        public_access.refuse_public_policy(tx, live_bucket(tx, bucket), policy)
+        try:
+            public_access.refuse_public_policy(tx, live_bucket(tx, bucket), policy)
+        except errors.AccessDenied as refused:
+            note_refusal(call, refused)
+            raise
         buckets.set_policy(tx, bucket, text)
 
     await call.context.store.write(work)

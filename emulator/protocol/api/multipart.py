@@ -105,6 +105,7 @@ async def initiate_multipart_upload(call: Call) -> Answer:
     upload = await call.context.store.write(
         lambda tx: initiate_upload(tx, bucket, write, options, moment)
     )
+    call.context.changed()
     document = XmlWriter("InitiateMultipartUploadResult")
     document.optional("EncodingType", encoding)
     document.element("Bucket", bucket.name)
@@ -168,6 +169,7 @@ async def upload_part(call: Call) -> Answer:
     except BaseException:
         await discard(call, content)
         raise
+    call.context.changed()
     return Answer(
         headers={"Content-MD5": content.md5_base64, **part_headers(part, upload.encryption_json)}
     )
@@ -327,10 +329,11 @@ async def abort_multipart_upload(call: Call) -> Answer:
     name, moment = upload_name(call), moment_of(call)
 
     def work(tx: MetaTx) -> None:
-        abort_upload(tx, name)
+        abort_upload(tx, name, moment)
         record_upload_event(tx, call.bucket, moment, call.key)
 
     await call.context.store.write(work)
+    call.context.changed()
     return Answer(status=204)
 
 

@@ -142,6 +142,8 @@ async def _copy(
     finally:
         if part is None:
             await discard(call, content)
+    if part is not None:
+        call.context.changed()
     return part
 
 

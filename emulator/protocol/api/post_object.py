@@ -22,8 +22,8 @@ from emulator.protocol.api.objects import (
     store_upload,
     version_header,
 )
-from emulator.protocol.authentication import authenticate_form
-from emulator.protocol.authorisation import authorise
+from emulator.protocol.authentication import authenticate_form, unproven_key
+from emulator.protocol.authorisation import authorise, note_refusal
 from emulator.protocol.body import ExpectedDigest, receive_content
 from emulator.protocol.call import Answer, Call, Handler, xml_answer
 from emulator.protocol.callbacks import read_form_callback, with_callback
@@ -105,7 +105,12 @@ def _admit(call: Call, view: RequestView, form: Form, claims: FormClaims | None)
     if claims is not None:
         principal = _authenticate(call, view, claims)
         policy = read_form_policy(claims.policy)
-        check_form_policy(policy, _policy_values(call, form), call.now_ms)
+        try:
+            check_form_policy(policy, _policy_values(call, form), call.now_ms)
+        except errors.AccessDenied as refused:
+            call.principal = principal
+            note_refusal(call, refused)
+            raise
         size = policy.size
     put = _as_put(call, form, principal)
     authorise(put, view)
@@ -115,17 +120,22 @@ def _admit(call: Call, view: RequestView, form: Form, claims: FormClaims | None)
 
 def _authenticate(call: Call, view: RequestView, form: FormClaims) -> Principal:
     context = call.context
-    if context.oss.strict_signing_region:
-        check_region(form.claims, call.bucket.region)
-    if context.oss.check_signing_time:
-        check_form_time(form, call.now_ms)
-    caller = authenticate_form(
-        context,
-        view,
-        form.claims,
-        call.now_ms,
-        lambda secret: check_form_signature(form, secret),
-    )
+    try:
+        if context.oss.strict_signing_region:
+            check_region(form.claims, call.bucket.region)
+        if context.oss.check_signing_time:
+            check_form_time(form, call.now_ms)
+        caller = authenticate_form(
+            context,
+            view,
+            form.claims,
+            call.now_ms,
+            lambda secret: check_form_signature(form, secret),
+        )
+    except errors.OssError as refused:
+        call.principal = unproven_key(view, form.claims.access_key_id)
+        note_refusal(call, refused)
+        raise
     return caller.principal
 
 

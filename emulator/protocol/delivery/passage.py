@@ -6,8 +6,10 @@ A bucket without such settings costs one look at the names of its settings.
 from __future__ import annotations
 
 from emulator.access.identity import PrincipalKind
+from emulator.domain.errors import AccessDenied
 from emulator.domain.model import Bucket
 from emulator.domain.ports import MetaView
+from emulator.protocol.authorisation import note_refusal
 from emulator.protocol.call import Call
 from emulator.protocol.delivery import payer, public_access, site
 from emulator.protocol.delivery.cors import read_cors, simple_headers
@@ -48,6 +50,16 @@ class Passage:
         bucket, operation = call.bucket, call.operation
         if operation in _PREFLIGHTS or operation is _SIGNED_INSIDE:
             return
+        try:
+            self._judge(call, view, by_url=by_url)
+        except AccessDenied as refused:
+            note_refusal(call, refused)
+            raise
+        if site.is_visit(bucket, operation, call):
+            self.website = read_website(view.bucket_setting(bucket, site.SETTING))
+
+    def _judge(self, call: Call, view: MetaView, *, by_url: bool) -> None:
+        bucket = call.bucket
         names, anonymous = bucket.setting_names, call.principal.kind is PrincipalKind.ANONYMOUS
         if _REFERER in names and (anonymous or by_url):
             document = view.bucket_setting(bucket, _REFERER)
@@ -56,8 +68,6 @@ class Passage:
             said = payer.said_payer(call.headers, call.query)
             self._is_charged = payer.check_payer(view, bucket, call.principal, said, by_url=by_url)
             self.dresses = self.dresses or self._is_charged
-        if site.is_visit(bucket, operation, call):
-            self.website = read_website(view.bucket_setting(bucket, site.SETTING))
 
     def limit(self, call: Call) -> None:
         """Read the traffic limit the client asks for. Raises InvalidArgument."""
@@ -80,7 +90,11 @@ def check_form(call: Call, view: MetaView) -> None:
     """What ``admit`` asks of other requests, for an upload form whose sender is known: ``call``
     has the form's principal, and its fields as headers. Raises AccessDenied."""
     said = payer.said_payer(call.headers, call.query)
-    payer.check_payer(view, call.bucket, call.principal, said)
+    try:
+        payer.check_payer(view, call.bucket, call.principal, said)
+    except AccessDenied as refused:
+        note_refusal(call, refused)
+        raise
     refuse_public_grant(call, view)
 
 
@@ -92,7 +106,9 @@ def refuse_public_grant(call: Call, view: MetaView) -> None:
     bucket = call.found_bucket
     blocked = _may_not_open(call, view) if bucket is None else is_blocked(view, bucket)
     if blocked:
-        raise public_access.public_acl_refusal(header)
+        refused = public_access.public_acl_refusal(header)
+        note_refusal(call, refused)
+        raise refused
 
 
 def _may_not_open(call: Call, view: MetaView) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 
+from emulator.access.audit import stranger
 from emulator.access.credentials import Credential, find_credential, principal_of
 from emulator.access.identity import TEMPORARY_KEY_PREFIX, Principal
 from emulator.access.identity_store import IdentityStore
@@ -53,6 +54,17 @@ class Authenticator:
             raise gateway_error("InvalidTimeStamp.Format")
         if self._check_date and abs(now_ms - date_ms) > DATE_DIFFERENCE_MS_MAX:
             raise gateway_error("InvalidTimeStamp.Expired")
+
+
+def unproven(identities: IdentityStore, request: RpcRequest) -> Principal:
+    """Who sent a request that was not authenticated, for the audit log: nobody but for the access
+    key id that it names, if that can be read."""
+    try:
+        access_key_id = read_claims(request).access_key_id
+    except RpcError:
+        return stranger("")
+    credential = find_credential(identities, access_key_id)
+    return stranger(access_key_id, "" if credential is None else credential.holder.account_uid)
 
 
 def _find(identities: IdentityStore, claims: Claims) -> Credential:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from emulator.access.audit import Origin, Verdict
 from emulator.access.authorise import authorise
 from emulator.access.decision import AccessCheck, Decision, OperationClass
-from emulator.access.diagnostic import describe_denial, encode_diagnostic
+from emulator.access.diagnostic import encoded_detail
 from emulator.access.policy.conditions import Context
 from emulator.services.rpc.call import RpcCall
 from emulator.services.rpc.dates import iso_seconds
@@ -13,7 +13,9 @@ from emulator.services.rpc.dates import iso_seconds
 
 def context_of(call: RpcCall) -> Context:
     """The condition keys every call has (RAM, Condition keys; documented)."""
+    source = call.principal.source_identity
     return {
+        **({"acs:SourceIdentity": (source,)} if source else {}),
         "acs:SourceIp": (call.peer,),
         "acs:SecureTransport": ("false",),
         "acs:CurrentTime": (iso_seconds(call.now_ms),),
@@ -67,8 +69,5 @@ def denied_detail(
     context: Context | None = None,
 ) -> dict[str, str]:
     """The children of AccessDeniedDetail (RAM, AccessDeniedDetail; documented)."""
-    if not decision.denied_detail:
-        return {}
     used = context_of(call) if context is None else context
-    message = describe_denial(call.principal, action, resource, used, decision)
-    return {**decision.denied_detail, "EncodedDiagnosticMessage": encode_diagnostic(message)}
+    return encoded_detail(call.principal, action, resource, used, decision)

@@ -75,6 +75,14 @@ class StatSteps:
         step = (bucket_id, _PART, str(storage_class), entries, size_bytes, size_bytes)
         self._steps.append(step)
 
+    def version_entries(self, bucket_id: int) -> int:
+        """How many versions and delete markers more a bucket holds than its figures say yet."""
+        return sum(
+            entries
+            for bucket, noun, _, entries, _, _ in self._steps
+            if bucket == bucket_id and noun in (_OBJECT, _DELETE_MARKER)
+        )
+
     def drop_bucket(self, bucket_id: int) -> None:
         """The bucket went with its figures; its id never comes again."""
         self._steps.append((bucket_id, "", _NO_CLASS, 0, 0, 0))

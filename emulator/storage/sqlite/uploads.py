@@ -138,7 +138,8 @@ class UploadWrites(UploadReads, BlobWrites):
 
     def insert_upload(self, upload: Upload) -> None:
         """Store a new upload."""
-        self.require_space()
+        if upload.origin is None:  # what replicates is let through, as replicas of objects are
+            self.require_space()
         self._run(
             _INSERT_UPLOAD,
             (
@@ -162,7 +163,8 @@ class UploadWrites(UploadReads, BlobWrites):
 
     def put_part(self, upload: Upload, part: Part, *, shares_blobs: bool) -> None:
         """Store a part in place of the one of its number; see ``domain.ports.MetaTx``."""
-        self.require_space()
+        if upload.origin is None or not shares_blobs:
+            self.require_space()
         if shares_blobs:
             self.share_blobs(part.extents)
         before = self.part(upload, part.number)

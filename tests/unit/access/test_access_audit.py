@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from emulator.access.audit import Audit, AuditFilter, Origin, PlainVerdict
+from emulator.access.audit import (
+    UNAUTHENTICATED,
+    Audit,
+    AuditFilter,
+    Origin,
+    PlainVerdict,
+    refusal,
+    stranger,
+)
 from emulator.access.decision import Decision, DecisionReason
 from emulator.access.identity import ANONYMOUS, Principal, root_principal
 from emulator.access.policy.records import Effect, PolicyKind, StatementRef
@@ -120,3 +128,18 @@ def test_a_log_of_nothing() -> None:
     log = Audit(0)
     log.record(origin(ANONYMOUS), "oss:GetObject", PHOTO, OWNER)
     assert seqs(log, ANY) == []
+
+
+def test_a_stranger_is_known_by_the_key_they_name_and_that_is_bounded(audit: Audit) -> None:
+    verdict = refusal("InvalidAccessKeyId", "No such key. " * 100, "0002-1")
+    named = stranger("LTAI\udcff" + "k" * 9000, "1000")
+    audit.record(origin(named, 7), "oss:GetObject", PHOTO, verdict)
+    audit.record(origin(stranger(""), 8), "kms:Decrypt", "", refusal("IncompleteSignature"))
+    first, second = audit.page(AuditFilter(principal=UNAUTHENTICATED), None, 10).entries
+    assert first.access_key_id == "LTAI?" + "k" * 123
+    assert (first.account, first.principal, first.kind) == ("1000", UNAUTHENTICATED, "anonymous")
+    assert first.reason.startswith("InvalidAccessKeyId: No such key. ")
+    assert (len(first.reason), first.ec, first.allowed) == (256, "0002-1", False)
+    assert (second.account, second.access_key_id, second.resource) == ("", "", "")
+    assert second.reason == "IncompleteSignature"
+    assert len(audit.page(AuditFilter(principal="anonymous"), None, 10).entries) == 1

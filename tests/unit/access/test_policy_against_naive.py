@@ -76,3 +76,45 @@ def test_evaluators_agree(
         assert prepared.decide(resource) == said
         matched = {t.statement for t in trace(policies, request) if t.mismatch is Mismatch.NONE}
         assert (said.statement in matched) if said.statement else not matched
+
+
+BELOW = st.sampled_from(["acs:oss:*:1:", "acs:oss:*:1:b/", "acs:oss:*:1:bucket/", "acs:oss:*:2:b"])
+
+
+@settings(max_examples=400, deadline=None)
+@given(POLICIES, ACTIONS, BELOW, st.lists(st.text("a/b*?", max_size=4), max_size=8), CONTEXTS)
+def test_what_is_said_of_all_resources_below_is_said_of_each(
+    written: list[list[Json]],
+    action: str,
+    prefix: str,
+    tails: list[str],
+    context: dict[str, tuple[str, ...]],
+) -> None:
+    policies = tuple(ram(*one, name=str(at)) for at, one in enumerate(written))
+    prepared = prepare(policies, action, context)
+    said = prepared.decide_below(prefix)
+    if said is not None:
+        for tail in ["", *tails]:
+            assert prepared.decide(prefix + tail) == said
+
+
+def test_what_can_be_said_of_all_resources_below_a_prefix() -> None:
+    policies = (
+        ram(
+            {"Effect": "Deny", "Action": "*", "Resource": "acs:oss:*:1:b/secret/*"},
+            {"Effect": "Allow", "Action": "*", "Resource": ["acs:oss:*:1:b/*", "acs:oss:*:1:one"]},
+        ),
+    )
+    prepared = prepare(policies, "oss:GetObject")
+
+    def below(prefix: str) -> str | None:
+        said = prepared.decide_below(prefix)
+        assert said == prepared.decide_below(prefix)  # within the scope that was entered
+        return None if said is None else said.effect.value
+
+    assert below("acs:oss:r:1:b/secret/x") == "ExplicitDeny"
+    assert below("acs:oss:r:1:b/public/") == "Allow"
+    assert below("acs:oss:r:1:b/sec") is None
+    assert below("acs:oss:r:1:on") is None
+    assert below("acs:oss:r:2:b/") == "ImplicitDeny"
+    assert below("acs:oss:r:1:c/") == "ImplicitDeny"

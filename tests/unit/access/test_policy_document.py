@@ -8,7 +8,7 @@ import pytest
 
 from emulator.access.policy.document import BUCKET_POLICY_BYTES_MAX, parse_policy
 from emulator.access.policy.faults import PolicyError, PolicyFault
-from emulator.access.policy.reading import DEPTH_MAX
+from emulator.access.policy.reading import DEPTH_MAX, read_json
 from emulator.access.policy.records import Effect, PolicyKind
 from tests.unit.access.build import TRUSTS_OSS, Json, allow, deny, document
 
@@ -226,6 +226,15 @@ def test_texts_that_are_no_policy_are_refused(
     if kind is SESSION and len(text) > 2048:
         reason = TOO_LARGE
     assert fault_of(text, kind).reason is reason
+
+
+def test_nesting_has_a_limit_and_neighbours_do_not_add_to_it() -> None:
+    assert DEPTH_MAX == 16
+    read_json("[" * 16 + "]" * 16)
+    read_json("[" + ",".join(["[[]]"] * 40) + "]")
+    for text in ("[" * 17 + "]" * 17, '{"a":' * 17 + "1" + "}" * 17):
+        with pytest.raises(PolicyError, match="nested more than 16 levels"):
+            read_json(text)
 
 
 def test_brackets_inside_strings_are_no_nesting() -> None:

@@ -44,6 +44,7 @@ ROWS: list[tuple[str, Json, bool]] = [
         True,
     ),
     ("not an address", allow("oss:*", **given("NotIpAddress", "acs:SourceIp", "10.0.0.1")), True),
+    ("an address of another key", allow("oss:*", **given("IpAddress", "my:Ip", "10.0.0.1")), True),
     ("a tag", allow("oss:*", **given("StringEquals", "oss:ExistingObjectTag/a", "b")), True),
 ]
 

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from emulator.clock import VirtualClock
+from emulator.domain import workers as workers_module
 from emulator.domain.errors import StorageFailed, StorageFull
 from emulator.domain.workers import Background, Workers
 
@@ -78,6 +79,21 @@ async def test_the_clock_steps_over_the_planned_times_of_all(clock: VirtualClock
     assert await Workers(workers).settle(clock) == {"a": 2, "b": 1}
     assert sorted(set(seen)) == [START, START + 5, START + 7, START + 9]
     assert clock.now_ms() == START + 9
+
+
+async def test_only_due_times_in_vain_come_to_an_end(
+    clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers_module, "_ADVANCES_IN_VAIN_MAX", 10)
+    busy = Counter("a", clock, *(START + n for n in range(1, 101)))
+    assert await Workers([busy]).settle(clock) == {"a": 100}
+
+    class Broken(Counter):
+        def next_planned_ms(self) -> int:
+            return self._clock.now_ms() + 1
+
+    assert await Workers([Broken("b", clock)]).settle(clock) == {"b": 0}
+    assert clock.now_ms() == START + 110
 
 
 async def test_periodic_work_never_moves_the_clock_but_is_done_on_the_way(

@@ -199,7 +199,7 @@ async def test_an_upload_aborted_meanwhile_is_gone(scene: Scene) -> None:
     await scene.store.write(scene.part(b"first"))
 
     def gone() -> Callable[..., Any]:
-        return lambda tx: abort_upload(tx, scene.name)
+        return lambda tx: abort_upload(tx, scene.name, NOW)
 
     scene.store.meddling, scene.store.times = gone, 1
     with pytest.raises(errors.NoSuchUpload):

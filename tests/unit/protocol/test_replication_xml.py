@@ -198,7 +198,7 @@ def test_a_full_rule() -> None:
         sync_role="role",
         sse_kms_status="Enabled",
         replica_kms_key_id="key",
-        rtc=RtcStatus.ENABLING,
+        rtc=RtcStatus.ENABLED,
     )
     assert _rendered(rule) == (
         b"<ID>&lt;&amp;&gt;</ID>"

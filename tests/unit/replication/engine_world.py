@@ -35,7 +35,7 @@ from emulator.replication.ports import NewRule, ReplicationTx
 from emulator.replication.resealing import Resealing
 from emulator.replication.rights import Rights
 from emulator.replication.settings import ReplicationSettings
-from emulator.replication.timing import InstantTiming
+from emulator.replication.timing import Timings
 from emulator.rng import SeededRng
 from emulator.storage.memory import MemoryBlobStore
 from emulator.storage.sqlite.store import SqliteStore
@@ -128,17 +128,14 @@ class World:
         self.clock = clock or VirtualClock(START_MS)
         self.rng = SeededRng(seed)
         self.store = SqliteStore.open(":memory:" if folder is None else folder)
-        self.engine = Engine(
-            self.store,
-            self.clock,
-            Tools(
-                self.settings,
-                InstantTiming(self.settings),
-                Rights(self.store.identities, PolicyCache(), self.settings),
-                self.rng,
-                key_tools(self.rng, self.store),
-            ),
+        self.tools = Tools(
+            self.settings,
+            Timings(self.settings, seed),
+            Rights(self.store.identities, PolicyCache(), self.settings),
+            self.rng,
+            key_tools(self.rng, self.store),
         )
+        self.engine = Engine(self.store, self.clock, self.tools)
 
     @property
     def moment(self) -> Moment:

@@ -15,7 +15,7 @@ from emulator.replication.settings import (
     ReplicationSettings,
     SameAccountPolicy,
 )
-from emulator.replication.timing import InstantTiming
+from emulator.replication.timing import Timings
 from tests.unit.replication.engine_world import (
     ACCOUNT_A,
     ACCOUNT_B,
@@ -33,9 +33,7 @@ from tests.unit.replication.engine_world import (
 def explained(world: World, bucket: str, key: str, version_id: str | None = None) -> Explanation:
     settings = world.settings
     rights = Rights(world.store.identities, PolicyCache(), settings)
-    tools = Tools(
-        settings, InstantTiming(settings), rights, world.rng, key_tools(world.rng, world.store)
-    )
+    tools = Tools(settings, Timings(settings), rights, world.rng, key_tools(world.rng, world.store))
     with world.store.read() as view:
         found = view.bucket(bucket)
         assert found is not None

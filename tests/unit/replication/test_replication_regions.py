@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from emulator.replication import regions
 from emulator.replication.regions import (
+    Area,
+    area_of,
     crosses_border,
     is_mainland,
     known_regions,
+    lacks_tag_filters,
     locations_for,
     region_of,
+    replicates_sse_kms,
     supports_rtc,
 )
+
+_FILES = sorted((Path(regions.__file__).parent / "data").iterdir())
 
 
 def test_r64_the_recorded_answer_for_a_hangzhou_bucket() -> None:
@@ -74,3 +83,36 @@ def test_rtc_pairs() -> None:
 def test_the_region_of_a_location() -> None:
     assert region_of("oss-cn-hangzhou") == "cn-hangzhou"
     assert region_of("cn-hangzhou") == ""
+
+
+@pytest.mark.parametrize(
+    ("region", "area"),
+    [
+        ("cn-hangzhou", Area.MAINLAND),
+        ("cn-zhongwei", Area.MAINLAND),
+        ("cn-hongkong", Area.OVERSEAS),
+        ("us-west-1", Area.OVERSEAS),
+        ("nowhere", Area.OVERSEAS),
+    ],
+)
+def test_the_area_of_a_region(region: str, area: Area) -> None:
+    assert area_of(region) is area
+
+
+def test_tag_filters_and_sse_kms() -> None:
+    lacking = {region for region in known_regions() if lacks_tag_filters(region)}
+    assert lacking == {"cn-zhangjiakou", "cn-zhongwei", "na-south-1"}
+    assert all(replicates_sse_kms(region) for region in known_regions())
+
+
+@pytest.mark.parametrize("file", _FILES, ids=lambda file: file.name)
+def test_every_list_names_its_source(file: Path) -> None:
+    lines = file.read_text("utf-8").splitlines()
+    comments = [line for line in lines if line.startswith("#")]
+    assert any(line.startswith("# Source: ") for line in comments)
+    assert any(mark in " ".join(comments) for mark in ("documented)", "observed)"))
+    header, *rows = lines[len(comments) :]
+    assert rows
+    assert all(row.count(",") == header.count(",") for row in rows)
+    names = [row.partition(",")[0] for row in rows]
+    assert names == sorted(set(names))

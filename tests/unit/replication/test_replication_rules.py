@@ -22,7 +22,6 @@ from emulator.replication.model import (
 from emulator.replication.rules import (
     RequestedRule,
     RuleFacts,
-    check_versioning_unlocked,
     matches_prefix,
     only_rule,
     overlapping,
@@ -279,7 +278,9 @@ _TAGS = (("k", "v"),)
         pytest.param({"action": "put"}, errors.InvalidArgument, "0031-00000023", id="R17 case"),
         pytest.param({"action": "PUT,"}, errors.InvalidArgument, "0031-00000023", id="R17 comma"),
         pytest.param({"historical": "open"}, errors.InvalidArgument, "0031-00000011", id="R18"),
-        pytest.param({"transfer_type": "fast"}, errors.InvalidArgument, "", id="transfer type"),
+        pytest.param(
+            {"transfer_type": "fast"}, errors.InvalidArgument, "0031-00000010", id="transfer type"
+        ),
         pytest.param({"sse_kms_status": "enabled"}, errors.InvalidArgument, "", id="kms status"),
         pytest.param({"rtc_status": "Enabled"}, errors.InvalidArgument, "", id="rtc status"),
         pytest.param(
@@ -295,6 +296,22 @@ def test_refused_by_the_request(
         _validate(asked)
     assert type(caught.value) is error
     assert caught.value.ec == ec
+
+
+_NO_KEY = {"sync_role": "r", "sse_kms_status": "Enabled"}
+_NO_ROLE = {"sse_kms_status": "Enabled", "replica_kms_key_id": "key"}
+
+
+@pytest.mark.parametrize(("asked", "name"), [(_NO_KEY, "ReplicaKmsKeyID"), (_NO_ROLE, "SyncRole")])
+def test_b79_a_role_and_a_key_if_they_are_required(asked: dict[str, Any], name: str) -> None:
+    required = {"require_replica_key": True}
+    with pytest.raises(errors.InvalidArgument, match=name):
+        _validate(asked, settings=required)
+    assert _validate(asked).rule_id == "r-1"
+    whole = _NO_KEY | {"replica_kms_key_id": "key"}
+    assert _validate(whole, settings=required).replica_kms_key_id == "key"
+    for status in ("", "Disabled"):
+        assert _validate({"sse_kms_status": status}, settings=required).rule_id == "r-1"
 
 
 def test_r12_one_rule_per_request() -> None:
@@ -335,7 +352,7 @@ _SUSPENDED = {"versioning": Versioning.SUSPENDED}
             {},
             {"source": _with(_SOURCE, region="xx-1")},
             errors.NoReplicationLocation,
-            "",
+            "0031-00000104",
             id="source region unknown",
         ),
         pytest.param(
@@ -390,7 +407,7 @@ _SUSPENDED = {"versioning": Versioning.SUSPENDED}
             {"destination_location": "oss-us-west-1", "transfer_type": "internal"},
             {"destination": _with(_DESTINATION, region="us-west-1")},
             errors.InvalidArgument,
-            "",
+            "0031-00000107",
             id="internal across the border",
         ),
         pytest.param(
@@ -426,7 +443,18 @@ _ABROAD = {"destination": _with(_DESTINATION, region="us-west-1")}
             id="same region",
         ),
         pytest.param(
-            {"destination_location": "oss-us-west-1"}, _ABROAD, {}, "", id="omitted across"
+            {"destination_location": "oss-us-west-1"},
+            _ABROAD,
+            {},
+            "0031-00000107",
+            id="omitted across",
+        ),
+        pytest.param(
+            {"transfer_type": "oss_acc", "destination_location": "oss-us-west-1"},
+            _ABROAD | {"source": _with(_SOURCE, region="us-east-1")},
+            {},
+            "0031-00000107",
+            id="overseas pair",
         ),
     ],
 )
@@ -477,6 +505,19 @@ def test_tag_filters_can_be_blocked_by_region() -> None:
     assert _validate(settings=blocked).tag_filter is None
 
 
+@pytest.mark.parametrize(("region", "refused"), [("cn-zhangjiakou", True), ("cn-hangzhou", False)])
+def test_tag_filters_can_be_blocked_where_the_documents_say_so(region: str, refused: bool) -> None:
+    asked = {"tags": _TAGS, "filter_type": "OR", "action": "PUT"}
+    facts = {"source": _with(_SOURCE, region=region)}
+    assert _validate(asked, facts).tag_filter
+    blocked = {"tag_filter_blocked_regions": ("documented",)}
+    if not refused:
+        assert _validate(asked, facts, blocked).tag_filter
+        return
+    with pytest.raises(errors.InvalidArgument, match="region"):
+        _validate(asked, facts, blocked)
+
+
 def test_limits_can_be_raised() -> None:
     assert len(_validate({"prefixes": _ELEVEN}, settings={"max_prefixes": 100}).prefixes) == 11
     assert _validate(facts={"source_rule_count": 100}, settings={"max_rules": 101}).rule_id
@@ -518,16 +559,7 @@ def test_the_order_of_the_checks(first: int) -> None:
     assert (type(caught.value), caught.value.ec) == (error, ec)
 
 
-# --- versioning locked, prefixes ------------------------------------------------------------
-
-
-def test_r21_versioning_is_locked_at_both_ends_until_the_rule_is_gone() -> None:
-    check_versioning_unlocked(_SOURCE, [], [])
-    rule = _rule("r-9", "dest-bucket")
-    for outgoing, incoming in (([rule], []), ([], [rule])):
-        with pytest.raises(errors.VersioningLocked, match="r-9") as caught:
-            check_versioning_unlocked(_SOURCE, outgoing, incoming)
-        assert caught.value.code == "InvalidBucketStatus"
+# --- prefixes -------------------------------------------------------------------------------
 
 
 _TEXT = st.text(alphabet="ab/", max_size=4)

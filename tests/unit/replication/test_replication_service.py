@@ -76,9 +76,7 @@ class World:
         return await self.service.add_rule(source, [requested])
 
     async def start(self, rule: Rule, *, history_done: bool = True) -> None:
-        await self.store.write(
-            lambda tx: tx.start_rule(rule.uid, history_total=0, history_done=history_done)
-        )
+        await self.store.write(lambda tx: tx.start_rule(rule.uid, history_done=history_done))
 
     def only_rule(self, source: Bucket) -> Rule:
         (rule,) = self.service.rules(source)

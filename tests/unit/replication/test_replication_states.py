@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 
-import msgspec
 import pytest
 
+from emulator.domain.model import Change, ChangeKind
 from emulator.replication.model import (
     History,
     RtcStatus,
@@ -15,7 +15,7 @@ from emulator.replication.model import (
     RuleState,
     TaskState,
 )
-from emulator.replication.rule_state import RuleEvent, next_rule_state, shown_rtc
+from emulator.replication.rule_state import RuleEvent, next_rule_state
 from emulator.replication.settings import ReplicationSettings
 from emulator.replication.tasks import (
     IllegalTransition,
@@ -98,29 +98,9 @@ def _rule(state: RuleState, *, historical: bool, done: bool, rtc: RtcStatus) -> 
     )
 
 
-@pytest.mark.parametrize(
-    ("state", "historical", "done", "shown"),
-    [
-        (RuleState.STARTING, True, False, RtcStatus.ENABLING),
-        (RuleState.STARTING, False, False, RtcStatus.ENABLING),
-        (RuleState.DOING, True, False, RtcStatus.ENABLING),
-        (RuleState.DOING, True, True, RtcStatus.ENABLED),
-        (RuleState.DOING, False, False, RtcStatus.ENABLED),
-        (RuleState.CLOSING, True, True, RtcStatus.ENABLED),
-    ],
-)
-def test_r60_rtc_is_enabling_until_history_is_copied(
-    state: RuleState, historical: bool, done: bool, shown: RtcStatus
-) -> None:
-    rule = _rule(state, historical=historical, done=done, rtc=RtcStatus.ENABLING)
-    assert shown_rtc(rule) is shown
-    without = msgspec.structs.replace(rule.spec, rtc=RtcStatus.DISABLED)
-    assert shown_rtc(msgspec.structs.replace(rule, spec=without)) is RtcStatus.DISABLED
-
-
 def test_a_change_is_due_when_it_was_made_plus_the_lag() -> None:
-    rule = _rule(RuleState.DOING, historical=False, done=True, rtc=RtcStatus.DISABLED)
-    instant = InstantTiming(ReplicationSettings())
-    assert instant.due_ms(rule, 5_000, 10**12, now_ms=9_000) == 5_000
-    late = InstantTiming(ReplicationSettings(lag_s=2.5))
-    assert late.due_ms(rule, 5_000, 0, now_ms=9_000) == 7_500
+    change = Change(
+        seq=1, bucket_id=1, key="k", kind=ChangeKind.PUT, version_id="", version_seq=1, at_ms=5_000
+    )
+    assert InstantTiming().due_ms(change, 10**12, now_ms=9_000) == 5_000
+    assert InstantTiming(2_500).due_ms(change, 0, now_ms=9_000) == 7_500

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 import pytest
 
+from emulator.config import Durability
 from emulator.domain.model import (
     Acl,
     Bucket,
@@ -21,6 +23,9 @@ from emulator.domain.model import (
 from emulator.domain.ports import NewBucket
 from emulator.replication.model import FailureReason, Refusal, Rule, RuleSpec, RuleState, TaskState
 from emulator.replication.ports import Failure, NewRule, NewTask, ReplicationTx
+from emulator.storage.sqlite import connections
+from emulator.storage.sqlite.connections import DATABASE_NAME, connect, migrate
+from emulator.storage.sqlite.replication import readings
 from emulator.storage.sqlite.store import SqliteStore
 
 T = TypeVar("T")
@@ -124,17 +129,18 @@ async def test_uid_of_a_rule_is_never_given_again(store: SqliteStore) -> None:
 
 def start_twice(tx: ReplicationTx, rule: Rule) -> None:
     for _ in range(2):
-        tx.start_rule(rule.uid, history_total=0, history_done=True)
+        tx.start_rule(rule.uid, history_done=True)
 
 
 def start_after_close(tx: ReplicationTx, rule: Rule) -> None:
     tx.close_rule(rule.uid, closes_ms=1, last_seq=9)
-    tx.start_rule(rule.uid, history_total=0, history_done=True)
+    tx.start_rule(rule.uid, history_done=True)
 
 
 REFUSED: list[Callable[[ReplicationTx, Rule], object]] = [
     lambda tx, rule: tx.move_history(rule.uid, taken=1, at_key="k", at_seq=1, done=True),
-    lambda tx, rule: tx.move_cursor(rule.uid, rule.cursor_seq - 1),
+    lambda tx, rule: tx.put_ahead(rule.uid, rule.cursor_seq - 1),
+    lambda tx, rule: tx.leave_reading(rule.uid),
     start_twice,
     start_after_close,
     lambda tx, rule: tx.insert_tasks([make_task(rule, "k", 1), make_task(rule, "k", 2)]),
@@ -242,7 +248,6 @@ async def test_history_is_read_by_key_and_oldest_first(store: SqliteStore) -> No
 
     bucket = await store.write(fill)
     with store.read() as view:
-        assert view.history_count(bucket.id, 7) == 5
         found: list[tuple[str, int]] = [("", 0)]
         while True:
             at_key, at_seq = found[-1]
@@ -251,3 +256,66 @@ async def test_history_is_read_by_key_and_oldest_first(store: SqliteStore) -> No
                 break
             found += [(version.key, version.seq) for version in page]
     assert found[1:] == [("a", 3), ("a", 4), ("b", 1), ("b", 5), ("c", 7)]
+
+
+PLANNED = sorted(
+    name
+    for name, value in vars(readings).items()
+    if isinstance(value, str) and value.startswith(("SELECT", "UPDATE", "DELETE"))
+)
+
+
+@pytest.mark.parametrize("name", PLANNED)
+def test_what_is_due_is_found_without_looking_at_every_rule(name: str) -> None:
+    connection = connect(":memory:", Durability.NONE)
+    migrate(connection, Path(":memory:"))
+    statement = vars(readings)[name]
+    values = [1] * (1 if "?1" in statement else statement.count("?"))
+    plan = connection.execute(f"EXPLAIN QUERY PLAN {statement}", values).fetchall()
+    connection.close()
+    due = "SCAN replication_readings USING INDEX replication_readings_unread"  # and nothing else
+    harmless = ("SCAN CONSTANT", "SCAN (sub", due)
+    for *_, step in plan:
+        assert not step.startswith("SCAN") or step.startswith(harmless), step
+        assert "TEMP B-TREE" not in step
+
+
+async def test_rules_of_an_older_folder_read_on_where_they_stood(tmp_path: Path) -> None:
+    connection = connect(tmp_path / DATABASE_NAME, Durability.NONE)
+    folder = Path(connections.__file__).with_name("migrations")
+    for script in sorted(folder.glob("*.sql")):
+        if script.name < "0015":
+            connection.executescript(script.read_text())
+    connection.executescript(
+        """PRAGMA application_id = 0x4F535352;
+        PRAGMA user_version = 14;
+        INSERT INTO buckets (name, owner_uid, region, created_ms, acl, storage_class, redundancy)
+        VALUES ('src', '1', 'cn-hangzhou', 0, 'private', 'Standard', 'LRS');"""
+    )
+    spec = '{"rule_id":"r","destination_bucket":"dst","destination_location":"oss-cn-hangzhou"}'
+    for rule_id, state, closes, cursor, last in (
+        ("a", "doing", None, 5, None),
+        ("b", "doing", None, 5, None),
+        ("c", "doing", None, 7, None),
+        ("d", "starting", None, 6, None),
+        ("e", "closing", 9, 5, 6),
+        ("f", "closing", 9, 6, 6),
+    ):
+        connection.execute(
+            """INSERT INTO replication_rules (source_bucket_id, rule_id, destination_bucket, state,
+                spec_json, created_ms, starts_ms, closes_ms, cursor_seq, last_seq,
+                history_bound_seq) VALUES (1, ?, 'dst', ?, ?, 0, 0, ?, ?, ?, 4)""",
+            (rule_id, state, spec, closes, cursor, last),
+        )
+    connection.execute("UPDATE counters SET value = 50 WHERE name = 'seq'")
+    connection.commit()
+    connection.close()
+    store = SqliteStore.open(tmp_path)
+    with store.read() as view:
+        assert [rule.cursor_seq for rule in view.rules()] == [5, 5, 7, 6, 5, 6]
+        found = view.unread_readings(0, 10)
+        members = {tuple(view.specs_of_reading(reading.id)) for reading in found}
+        assert members == {(1, 2), (3,), (5,)}
+        assert {(r.cursor_seq, r.until_seq) for r in found} == {(5, None), (7, None), (5, 6)}
+    assert await store.write(lambda tx: tx.next_seq()) > max(reading.id for reading in found)
+    await store.close()

@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import cast
 
+import msgspec
+
 from emulator.domain.model import Change, ObjectVersion
 from emulator.replication.ports import ChangeRead, Replica
 from emulator.storage.sqlite.changes import CHANGE_COLUMNS, change_of_row
 from emulator.storage.sqlite.replication.keys import key_list
+from emulator.storage.sqlite.statements import Row
 from emulator.storage.sqlite.versions import (
     INSERT_VERSION,
     VERSION_COLUMNS,
@@ -20,23 +23,28 @@ from emulator.storage.sqlite.versions import (
     version_of_row,
 )
 
-_CHANGE_COLUMNS_LEN = 9
+_CHANGE_COLUMNS_LEN = 11
 _CHANGE = ", ".join(f"change.{name.strip()}" for name in CHANGE_COLUMNS.split(","))
 _SOURCE = ", ".join(f"source.{name.strip()}" for name in VERSION_COLUMNS.split(","))
 _NEWEST = ", ".join(f"entry.{name.strip()}" for name in VERSION_COLUMNS.split(","))
 
 # In a bucket that keeps no versions the entry that stands for the key now is the source.
-_CHANGES = f"""SELECT {_CHANGE}, {_SOURCE}
-    FROM changes AS change
-    LEFT JOIN versions AS source
+_WITH_SOURCE = """LEFT JOIN versions AS source
       ON source.bucket_id = change.bucket_id AND source.key = change.key
      AND source.seq = CASE (SELECT versioning FROM buckets WHERE id = ?1)
          WHEN '' THEN (SELECT newest.seq FROM versions AS newest
                        WHERE newest.bucket_id = change.bucket_id AND newest.key = change.key
                        ORDER BY newest.seq DESC LIMIT 1)
-         ELSE change.version_seq END
+         ELSE change.version_seq END"""
+_CHANGES = f"""SELECT {_CHANGE}, {_SOURCE} FROM changes AS change {_WITH_SOURCE}
     WHERE change.bucket_id = ?1 AND change.seq > ?2 AND change.seq <= ?3
     ORDER BY change.seq LIMIT ?4"""  # noqa: S608 - constants only
+# CROSS JOIN: the list leads, and with it its order.
+_CHANGES_AT = f"""SELECT {_CHANGE}, {_SOURCE} FROM json_each(?2) AS wanted
+    CROSS JOIN changes AS change ON change.seq = wanted.value AND change.bucket_id = ?1
+    {_WITH_SOURCE}"""  # noqa: S608 - constants only
+_CHANGE_KEYS = """SELECT seq, key FROM changes
+    WHERE bucket_id = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"""
 _FIRST_CHANGE = """SELECT at_ms FROM changes
     WHERE bucket_id = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT 1"""
 _CHANGES_OF_KEY = f"""SELECT {CHANGE_COLUMNS} FROM changes
@@ -52,7 +60,6 @@ _NEWEST_OF_KEYS = f"""SELECT {_NEWEST} FROM json_each(?2) AS wanted
      AND entry.seq = (SELECT newest.seq FROM versions AS newest
                       WHERE newest.bucket_id = ?1 AND newest.key = wanted.value
                       ORDER BY newest.seq DESC LIMIT 1)"""  # noqa: S608 - constants only
-_HISTORY_COUNT = "SELECT count(*) FROM versions WHERE bucket_id = ? AND seq <= ?"
 _HISTORY_OF_KEY = f"""SELECT {VERSION_COLUMNS} FROM versions
     WHERE bucket_id = ? AND key = ? AND seq > ? AND seq <= ?
     ORDER BY seq LIMIT ?"""  # noqa: S608 - constants only
@@ -64,6 +71,8 @@ _SHARE = "UPDATE blobs SET refs = refs + 1 WHERE id = ?"
 _UNLIST = "UPDATE versions SET listed = 0 WHERE bucket_id = ? AND key = ? AND seq = ?"
 
 _SEQ_AFTER_ALL = (1 << 63) - 1
+
+_encode = msgspec.json.Encoder().encode
 
 
 class EntryReads(VersionReads):
@@ -79,16 +88,19 @@ class EntryReads(VersionReads):
     ) -> list[ChangeRead]:
         """Changes of a bucket in order, from after ``seq`` up to and with ``until_seq``."""
         until = _SEQ_AFTER_ALL if until_seq is None else until_seq
-        found: list[ChangeRead] = []
-        for row in self._run(_CHANGES, (bucket_id, seq, until, limit)).fetchall():
-            source = row[_CHANGE_COLUMNS_LEN:]
-            found.append(
-                (
-                    change_of_row(row[:_CHANGE_COLUMNS_LEN]),
-                    None if source[0] is None else version_of_row(source),
-                )
-            )
-        return found
+        return _changes(self._run(_CHANGES, (bucket_id, seq, until, limit)).fetchall())
+
+    def changes_at(self, bucket_id: int, seqs: Sequence[int]) -> list[ChangeRead]:
+        """The changes of a bucket with these ``seq``, in this order."""
+        return _changes(self._run(_CHANGES_AT, (bucket_id, _encode(seqs).decode())).fetchall())
+
+    def change_keys_after(
+        self, bucket_id: int, seq: int, *, until_seq: int | None = None, limit: int
+    ) -> list[tuple[int, str]]:
+        """The ``seq`` and key of changes of a bucket; otherwise as ``changes_after``."""
+        until = _SEQ_AFTER_ALL if until_seq is None else until_seq
+        found = self._run(_CHANGE_KEYS, (bucket_id, seq, until, limit)).fetchall()
+        return cast(list[tuple[int, str]], found)
 
     def first_change_ms(
         self, bucket_id: int, seq: int, *, until_seq: int | None = None
@@ -112,11 +124,6 @@ class EntryReads(VersionReads):
         entries = map(version_of_row, self._run(_NEWEST_OF_KEYS, (bucket_id, wanted)).fetchall())
         return {entry.key: entry for entry in entries}
 
-    def history_count(self, bucket_id: int, bound_seq: int) -> int:
-        """How many versions and delete markers have a ``seq`` of at most ``bound_seq``."""
-        row = self._run(_HISTORY_COUNT, (bucket_id, bound_seq)).fetchone()
-        return cast(tuple[int], row)[0]
-
     def history_page(
         self, bucket_id: int, bound_seq: int, *, at_key: str, at_seq: int, limit: int
     ) -> list[ObjectVersion]:
@@ -134,6 +141,19 @@ class EntryReads(VersionReads):
         return self._many(_HISTORY_OF_KEY, (bucket_id, key, after_seq, bound_seq, limit))
 
 
+def _changes(rows: list[Row]) -> list[ChangeRead]:
+    found: list[ChangeRead] = []
+    for row in rows:
+        source = row[_CHANGE_COLUMNS_LEN:]
+        found.append(
+            (
+                change_of_row(row[:_CHANGE_COLUMNS_LEN]),
+                None if source[0] is None else version_of_row(source),
+            )
+        )
+    return found
+
+
 class EntryWrites(EntryReads, VersionWrites):
     """Writing replicas and forgetting changes; see ``replication.ports.ReplicationTx``."""
 
@@ -141,9 +161,9 @@ class EntryWrites(EntryReads, VersionWrites):
         super().__init__(connection)
         self._run_entries = connection.cursor().executemany
 
-    def prune_changes(self, bucket_id: int, until_seq: int, *, limit: int) -> None:
-        """Forget the oldest changes of a bucket, up to and with ``until_seq``."""
-        self._run(_PRUNE, (bucket_id, until_seq, limit))
+    def prune_changes(self, bucket_id: int, until_seq: int, *, limit: int) -> int:
+        """Forget the oldest changes of a bucket, up to and with ``until_seq``; how many."""
+        return self._run(_PRUNE, (bucket_id, until_seq, limit)).rowcount
 
     def insert_replicas(self, replicas: Sequence[Replica], unlist: Sequence[ObjectVersion]) -> None:
         """Write replicas as current entries that share their sources' blobs."""

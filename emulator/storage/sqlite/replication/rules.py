@@ -8,40 +8,43 @@ from typing import cast
 import msgspec
 
 from emulator.replication.model import History, Rule, RuleSpec, RuleState
-from emulator.replication.ports import HistoryPause, NewRule, RuleDue
-from emulator.storage.sqlite.statements import Changing, Row, Statements
+from emulator.replication.ports import HistoryPause, NewRule
+from emulator.storage.sqlite.replication.readings import ReadingReads, ReadingWrites
+from emulator.storage.sqlite.statements import Row
 
-_SELECT = """SELECT uid, source_bucket_id, state, spec_json, created_ms, starts_ms, closes_ms,
-    cursor_seq, last_seq, history_bound_seq, history_total, history_taken, history_at_key,
-    history_at_seq, history_done FROM replication_rules"""
-_ALL = f"{_SELECT} ORDER BY uid"
-_OF = f"{_SELECT} WHERE source_bucket_id = ? ORDER BY uid"
-_TO = f"{_SELECT} WHERE destination_bucket = ? ORDER BY uid"
-_BY_ID = f"{_SELECT} WHERE source_bucket_id = ? AND rule_id = ?"
-_BY_UID = f"{_SELECT} WHERE uid = ?"
-
-_DUE = """SELECT uid, state, starts_ms, closes_ms, history_done, history_due_ms,
-    EXISTS (SELECT 1 FROM changes AS change
-            WHERE change.bucket_id = rule.source_bucket_id AND change.seq > rule.cursor_seq
-              AND change.seq <= ifnull(rule.last_seq, change.seq))
-    FROM replication_rules AS rule ORDER BY uid"""
+# A rule stands where its reading does, or ahead of it.
+_SELECT = """SELECT rule.uid, rule.source_bucket_id, rule.state, rule.spec_json, rule.created_ms,
+    rule.starts_ms, rule.closes_ms, max(rule.cursor_seq, ifnull(reading.cursor_seq, 0)),
+    rule.last_seq, rule.history_bound_seq, rule.history_total, rule.history_taken,
+    rule.history_at_key, rule.history_at_seq, rule.history_done
+    FROM replication_rules AS rule
+    LEFT JOIN replication_readings AS reading ON reading.id = rule.reading"""
+_ALL = f"{_SELECT} ORDER BY rule.uid"
+_OF = f"{_SELECT} WHERE rule.source_bucket_id = ? ORDER BY rule.uid"
+_TO = f"{_SELECT} WHERE rule.destination_bucket = ? ORDER BY rule.uid"
+_BY_ID = f"{_SELECT} WHERE rule.source_bucket_id = ? AND rule.rule_id = ?"
+_BY_UID = f"{_SELECT} WHERE rule.uid = ?"
+_SPECS_OF_READING = """SELECT uid, spec_json FROM replication_rules
+    INDEXED BY replication_rules_reading WHERE reading = ?"""
+_BESIDE = """SELECT EXISTS (SELECT 1 FROM replication_rules
+    WHERE source_bucket_id = ? AND uid <> ?)"""
 _PAUSE = "SELECT history_due_ms, history_attempts FROM replication_rules WHERE uid = ?"
 
 _AHEAD = "SELECT ahead_seq FROM replication_rules WHERE uid = ? AND ahead_key = ?"
 
 _INSERT = """INSERT INTO replication_rules
     (source_bucket_id, rule_id, destination_bucket, state, spec_json, created_ms, starts_ms,
-     cursor_seq, history_bound_seq)
-    VALUES (?, ?, ?, 'starting', ?, ?, ?, ?, ?)"""
+     cursor_seq, history_bound_seq, history_total)
+    VALUES (?, ?, ?, 'starting', ?, ?, ?, ?, ?, ?)"""
+_ENTRIES = """SELECT ifnull(sum(entries), 0) FROM bucket_stats
+    WHERE bucket_id = ? AND noun IN ('object', 'delete-marker')"""
 _SET_SPEC = "UPDATE replication_rules SET spec_json = ? WHERE uid = ?"
-_START = """UPDATE replication_rules
-    SET state = 'doing', history_total = ?, history_done = ?
+_START = """UPDATE replication_rules SET state = 'doing', history_done = ?
     WHERE uid = ? AND state = 'starting'"""
 # A rule that never started takes nothing in.
 _CLOSE = """UPDATE replication_rules SET state = 'closing', closes_ms = ?,
         last_seq = CASE state WHEN 'starting' THEN cursor_seq ELSE ? END
     WHERE uid = ? AND state IN ('starting', 'doing')"""
-_MOVE_CURSOR = "UPDATE replication_rules SET cursor_seq = ? WHERE uid = ? AND cursor_seq <= ?"
 _MOVE_HISTORY = """UPDATE replication_rules
     SET history_taken = ?, history_at_key = ?, history_at_seq = ?, history_done = ?,
         history_due_ms = 0, history_attempts = 0
@@ -55,14 +58,14 @@ _STATES = {member.value: member for member in RuleState}
 _decode_spec = msgspec.json.Decoder(RuleSpec).decode
 _encode = msgspec.json.Encoder().encode
 
-_SPECS_KEPT = 1024
+_SPECS_KEPT = 16_384
 
 _RuleRow = tuple[
     int, int, str, str, int, int, int | None, int, int | None, int, int, int, str, int, int
 ]
 
 
-class RuleReads(Statements):
+class RuleReads(ReadingReads):
     """Reading rules; see ``replication.ports.ReplicationView``."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -91,9 +94,15 @@ class RuleReads(Statements):
         row = self._run(_BY_UID, (uid,)).fetchone()
         return None if row is None else self._rule(row)
 
-    def due_rules(self) -> list[RuleDue]:
-        """What each rule waits for."""
-        return [_rule_due(row) for row in self._run(_DUE, ()).fetchall()]
+    def specs_of_reading(self, reading_id: int) -> dict[int, RuleSpec]:
+        """What each rule of a reading asks for, by its ``uid``."""
+        rows = cast(list[tuple[int, str]], self._run(_SPECS_OF_READING, (reading_id,)).fetchall())
+        return {uid: self._spec(text) for uid, text in rows}
+
+    def is_only_rule(self, rule: Rule) -> bool:
+        """Whether no other rule, in whatever state, has this source."""
+        row = self._run(_BESIDE, (rule.source_bucket_id, rule.uid)).fetchone()
+        return cast(tuple[int], row)[0] == 0
 
     def history_pause(self, uid: int) -> HistoryPause:
         """Until when the reading of a rule's history is put off, and after how many refusals."""
@@ -141,21 +150,7 @@ class RuleReads(Statements):
         return spec
 
 
-def _rule_due(row: Row) -> RuleDue:
-    uid, state, starts, closes, done, history_due, behind = cast(
-        tuple[int, str, int, int | None, int, int, int], row
-    )
-    return RuleDue(
-        uid=uid,
-        state=_STATES[state],
-        starts_ms=starts,
-        closes_ms=closes,
-        has_changes=behind == 1,
-        history_due_ms=None if done else history_due,
-    )
-
-
-class RuleWrites(RuleReads, Changing):
+class RuleWrites(RuleReads, ReadingWrites):
     """Changing rules; see ``replication.ports.ReplicationTx``."""
 
     def insert_rule(self, new: NewRule) -> Rule:
@@ -169,6 +164,7 @@ class RuleWrites(RuleReads, Changing):
             new.starts_ms,
             new.cursor_seq,
             new.bound_seq,
+            self._entries(new.source_bucket_id) if new.spec.historical else 0,
         )
         uid = self._run(_INSERT, values).lastrowid
         assert uid is not None
@@ -179,18 +175,23 @@ class RuleWrites(RuleReads, Changing):
     def set_rule_spec(self, uid: int, spec: RuleSpec) -> None:
         """Change the settings of a rule (its RTC status)."""
         self._change_one(_SET_SPEC, (_encode(spec).decode(), uid))
+        found = self._reading_of(uid)
+        if found is not None:
+            self._renew(found.id)
 
-    def start_rule(self, uid: int, *, history_total: int, history_done: bool) -> None:
+    def start_rule(self, uid: int, *, history_done: bool) -> None:
         """``starting`` → ``doing``."""
-        self._change_one(_START, (history_total, int(history_done), uid))
+        self._change_one(_START, (int(history_done), uid))
+        rule = self.rule_by_uid(uid)
+        assert rule is not None
+        self._join(uid, rule.source_bucket_id, rule.cursor_seq)
 
     def close_rule(self, uid: int, *, closes_ms: int, last_seq: int) -> None:
         """``starting`` or ``doing`` → ``closing``; changes after ``last_seq`` are not taken in."""
+        rule = self.rule_by_uid(uid)
         self._change_one(_CLOSE, (closes_ms, last_seq, uid))
-
-    def move_cursor(self, uid: int, cursor_seq: int) -> None:
-        """Everything up to ``cursor_seq`` is taken in."""
-        self._change_one(_MOVE_CURSOR, (cursor_seq, uid, cursor_seq))
+        assert rule is not None
+        self._close(uid, rule.cursor_seq, last_seq)
 
     def move_history(self, uid: int, *, taken: int, at_key: str, at_seq: int, done: bool) -> None:
         """``taken`` versions in all are taken in, (``at_key``, ``at_seq``) the last of them."""
@@ -206,7 +207,15 @@ class RuleWrites(RuleReads, Changing):
 
     def delete_rule(self, uid: int) -> None:
         """Remove a rule with its tasks; a bucket without rules records no changes any more."""
+        found = self._reading_of(uid)
         self._change_one(_DELETE, (uid,))
+        if found is not None:
+            self._renew(found.id)
+
+    def _entries(self, bucket_id: int) -> int:
+        """How many versions and delete markers a bucket holds, as its figures say."""
+        row = self._run(_ENTRIES, (bucket_id,)).fetchone()
+        return cast(tuple[int], row)[0] + self.counted.version_entries(bucket_id)
 
     def _change_one(self, statement: str, values: tuple[int | str, ...]) -> None:
         changed = self._run(statement, values).rowcount

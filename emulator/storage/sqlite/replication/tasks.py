@@ -12,17 +12,19 @@ from emulator.domain.model import Change, ChangeKind
 from emulator.replication.model import Refusal, Task, TaskState
 from emulator.replication.ports import Failure, NewTask, OpenTasks, TaskRead
 from emulator.storage.sqlite.replication.keys import key_list
+from emulator.storage.sqlite.replication.open_tasks import OpenSteps, open_sums, read_open
 from emulator.storage.sqlite.statements import Changing, Row, Statements
 from emulator.storage.sqlite.versions import VERSION_COLUMNS, version_of_row
 
-_TASK_COLUMNS = """task.id, task.rule_uid, task.state, task.due_ms, task.attempts,
+TASK_COLUMNS = """task.id, task.rule_uid, task.state, task.due_ms, task.attempts,
     task.refusal_json, task.change_seq, task.bucket_id, task.key, task.kind, task.version_id,
-    task.version_seq, task.at_ms, task.removed_kind, task.prior_tags_json, task.size_bytes"""
-_TASK_COLUMNS_LEN = 16
+    task.version_seq, task.at_ms, task.removed_kind, task.prior_tags_json, task.size_bytes,
+    task.upload_id, task.part_number, task.lane"""
+_TASK_COLUMNS_LEN = 19
 _SOURCE_COLUMNS = ", ".join(f"source.{name.strip()}" for name in VERSION_COLUMNS.split(","))
 
 # In a bucket that keeps no versions the entry that stands for the key now is the source.
-_DUE = f"""SELECT {_TASK_COLUMNS}, {_SOURCE_COLUMNS}
+_DUE = f"""SELECT {TASK_COLUMNS}, {_SOURCE_COLUMNS}
     FROM replication_tasks AS task
     LEFT JOIN buckets AS bucket ON bucket.id = task.bucket_id
     LEFT JOIN versions AS source
@@ -32,18 +34,18 @@ _DUE = f"""SELECT {_TASK_COLUMNS}, {_SOURCE_COLUMNS}
                        WHERE newest.bucket_id = task.bucket_id AND newest.key = task.key
                        ORDER BY newest.seq DESC LIMIT 1)
          ELSE task.version_seq END
-    WHERE task.state <> 'queued' AND task.due_ms <= ?
+    WHERE task.state <> 'queued' AND task.lane IS NULL AND task.due_ms <= ?
     ORDER BY task.due_ms, task.id LIMIT ?"""  # noqa: S608 - constants only
 _NEXT_DUE = """SELECT min(due_ms) FROM replication_tasks INDEXED BY replication_tasks_due
-    WHERE state <> 'queued'"""
+    WHERE state <> 'queued' AND lane IS NULL"""
 _NEXT_WAITING = """SELECT due_ms FROM replication_tasks INDEXED BY replication_tasks_due
-    WHERE state <> 'queued' AND state = 'waiting' ORDER BY due_ms LIMIT 1"""
+    WHERE state <> 'queued' AND lane IS NULL AND state = 'waiting' ORDER BY due_ms LIMIT 1"""
 _LAST_FAILED = """SELECT max(due_ms) FROM replication_tasks
-    WHERE state <> 'queued' AND state = 'failed'"""
-_COUNT_ALL = "SELECT state, count(*) FROM replication_tasks GROUP BY state"
-_COUNTS = """SELECT state, count(*), sum(change_seq = 0),
-    min(CASE WHEN change_seq > 0 THEN at_ms END)
-    FROM replication_tasks WHERE rule_uid = ? GROUP BY state"""
+    WHERE state <> 'queued' AND lane IS NULL AND state = 'failed'"""
+# Of as many as can have been committed together, out of the order of their clocks.
+_OLDEST = """SELECT min(at_ms) FROM
+    (SELECT at_ms FROM replication_tasks WHERE rule_uid = ? AND change_seq > 0
+     ORDER BY change_seq LIMIT 100)"""
 _HISTORY_COUNT = """SELECT count(*) FROM replication_tasks
     WHERE rule_uid = ? AND change_seq = 0 AND (key, version_seq) <= (?, ?)"""
 _HAS = "SELECT 1 FROM replication_tasks WHERE rule_uid = ? LIMIT 1"
@@ -51,15 +53,19 @@ _HAS_KEY = "SELECT 1 FROM replication_tasks WHERE rule_uid = ? AND key = ? LIMIT
 _WITH_KEYS = """SELECT wanted.value FROM json_each(?) AS wanted
     WHERE EXISTS (SELECT 1 FROM replication_tasks AS task
                   WHERE task.rule_uid = ? AND task.key = wanted.value)"""
-_OF_KEY = f"""SELECT {_TASK_COLUMNS} FROM replication_tasks AS task
+_OF_KEY = f"""SELECT {TASK_COLUMNS} FROM replication_tasks AS task
     WHERE task.rule_uid = ? AND task.key = ? ORDER BY task.id"""  # noqa: S608 - constants only
 
 _INSERT = """INSERT INTO replication_tasks
     (rule_uid, change_seq, bucket_id, key, kind, version_id, version_seq, at_ms, removed_kind,
-     prior_tags_json, state, due_ms, attempts, refusal_json, size_bytes)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+     prior_tags_json, state, due_ms, attempts, refusal_json, size_bytes, upload_id, part_number,
+     lane)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (rule_uid, change_seq, version_seq) DO NOTHING"""
 _DELETE = "DELETE FROM replication_tasks WHERE id = ? AND state <> 'queued'"
+_FORGET = """DELETE FROM replication_tasks WHERE id IN
+    (SELECT id FROM replication_tasks WHERE rule_uid = ? LIMIT ?)
+    RETURNING state, change_seq, size_bytes"""
 _PROMOTE = """UPDATE replication_tasks SET state = 'waiting'
     WHERE state = 'queued'
       AND id = (SELECT next.id FROM replication_tasks AS next
@@ -75,7 +81,8 @@ _decode_refusal = msgspec.json.Decoder(Refusal).decode
 _encode = msgspec.json.Encoder().encode
 
 _TaskRow = tuple[
-    int, int, str, int, int, str | None, int, int, str, str, str, int, int, str, str, int
+    int, int, str, int, int, str | None, int, int, str, str, str, int, int, str, str, int, str, int,
+    str | None,
 ]  # fmt: skip
 
 
@@ -89,7 +96,7 @@ class TaskReads(Statements):
             source = row[_TASK_COLUMNS_LEN:]
             found.append(
                 (
-                    _task(row[:_TASK_COLUMNS_LEN]),
+                    task_of_row(row[:_TASK_COLUMNS_LEN]),
                     None if source[0] is None else version_of_row(source),
                 )
             )
@@ -109,22 +116,29 @@ class TaskReads(Statements):
 
     def open_task_counts(self) -> dict[TaskState, int]:
         """How many tasks of all rules are in each state."""
-        rows = cast(list[tuple[str, int]], self._run(_COUNT_ALL, ()).fetchall())
-        return {_STATES[state]: count for state, count in rows}
+        queued, waiting, failed = open_sums(self._run)
+        counts = {
+            TaskState.QUEUED: queued, TaskState.WAITING: waiting, TaskState.FAILED: failed,
+        }  # fmt: skip
+        return {state: count for state, count in counts.items() if count}
 
     def open_tasks(self, rule_uid: int) -> OpenTasks:
         """Counts of a rule's stored tasks."""
-        rows = cast(
-            list[tuple[str, int, int, int | None]], self._run(_COUNTS, (rule_uid,)).fetchall()
-        )
-        by_state = {state: count for state, count, _, _ in rows}
+        found = read_open(self._run, rule_uid - 1, rule_uid)
+        if not found:
+            return OpenTasks()
+        (count,) = found
         return OpenTasks(
-            queued=by_state.get(TaskState.QUEUED.value, 0),
-            waiting=by_state.get(TaskState.WAITING.value, 0),
-            failed=by_state.get(TaskState.FAILED.value, 0),
-            history=sum(history for _, _, history, _ in rows),
-            oldest_ms=min((at_ms for *_, at_ms in rows if at_ms is not None), default=None),
+            queued=count.queued,
+            waiting=count.waiting,
+            failed=count.failed,
+            history=count.history,
+            oldest_ms=self.oldest_task_ms(rule_uid),
         )
+
+    def oldest_task_ms(self, rule_uid: int) -> int | None:
+        """The instant of the oldest change of new data among a rule's stored tasks."""
+        return self._instant(_OLDEST, (rule_uid,))
 
     def open_history(self, rule_uid: int, at_key: str, at_seq: int) -> int:
         """Stored tasks of historical data up to and with (``at_key``, ``at_seq``)."""
@@ -145,17 +159,19 @@ class TaskReads(Statements):
 
     def tasks_of_key(self, rule_uid: int, key: str) -> list[Task]:
         """The stored tasks of a rule and key, in the order they are to be carried out."""
-        return [_task(row) for row in self._run(_OF_KEY, (rule_uid, key)).fetchall()]
+        return [task_of_row(row) for row in self._run(_OF_KEY, (rule_uid, key)).fetchall()]
 
-    def _instant(self, statement: str) -> int | None:
-        row = cast("tuple[int | None] | None", self._run(statement, ()).fetchone())
+    def _instant(self, statement: str, values: tuple[int, ...] = ()) -> int | None:
+        row = cast("tuple[int | None] | None", self._run(statement, values).fetchone())
         return None if row is None else row[0]
 
 
-def _task(row: Row) -> Task:
+def task_of_row(row: Row) -> Task:
+    """The task in a row of ``TASK_COLUMNS``."""
     (
         task_id, rule_uid, state, due, attempts, refusal, change_seq, bucket_id, key, kind,
-        version_id, version_seq, at_ms, removed_kind, prior_tags, size_bytes,
+        version_id, version_seq, at_ms, removed_kind, prior_tags, size_bytes, upload_id, number,
+        lane,
     ) = cast(_TaskRow, row)  # fmt: skip
     return Task(
         id=task_id,
@@ -170,12 +186,15 @@ def _task(row: Row) -> Task:
             at_ms=at_ms,
             removed_kind=removed_kind,
             prior_tags_json=prior_tags,
+            upload_id=upload_id,
+            part_number=number,
         ),
         state=_STATES[state],
         due_ms=due,
         size_bytes=size_bytes,
         attempts=attempts,
         refusal=None if refusal is None else _decode_refusal(refusal),
+        lane=lane,
     )
 
 
@@ -197,6 +216,9 @@ def _values(task: NewTask) -> tuple[int | str | None, ...]:
         task.attempts,
         None if task.refusal is None else _encode(task.refusal).decode(),
         task.size_bytes,
+        change.upload_id,
+        change.part_number,
+        task.lane,
     )
 
 
@@ -209,14 +231,29 @@ class TaskWrites(TaskReads, Changing):
 
     def insert_tasks(self, tasks: Sequence[NewTask]) -> None:
         """Store tasks, in order. One that is stored already is left as it is."""
-        self._run_tasks(_INSERT, [_values(task) for task in tasks])
+        steps = OpenSteps(self._run)
+        new = steps.not_stored(tasks)
+        inserted = self._run_tasks(_INSERT, [_values(task) for task in new]).rowcount
+        if inserted == len(new):
+            steps.add(new)
+        else:
+            steps.recount({task.rule_uid for task in new})
+
+    def forget_tasks(self, rule_uid: int, *, limit: int) -> int:
+        """Forget tasks of a rule that is about to go; how many."""
+        rows = self._run(_FORGET, (rule_uid, limit)).fetchall()
+        OpenSteps(self._run).drop_rows(rule_uid, cast(list[tuple[str, int, int]], rows))
+        return len(rows)
 
     def finish_tasks(self, tasks: Sequence[Task]) -> None:
         """Forget finished tasks; the next queued one of each rule and key takes their place."""
         gone = self._run_tasks(_DELETE, [(task.id,) for task in tasks]).rowcount
         assert gone == len(tasks), "a finished task was not at the head of its key"
-        heads = {(task.rule_uid, task.change.key) for task in tasks}
-        self._run_tasks(_PROMOTE, list(heads))
+        heads: dict[int, set[tuple[int, str]]] = {}
+        for task in tasks:
+            heads.setdefault(task.rule_uid, set()).add((task.rule_uid, task.change.key))
+        promoted = {uid: self._run_tasks(_PROMOTE, of).rowcount for uid, of in heads.items()}
+        OpenSteps(self._run).drop(tasks, promoted)
 
     def fail_tasks(self, failures: Sequence[Failure]) -> None:
         """``waiting`` or ``failed`` → ``failed``."""

@@ -1,13 +1,15 @@
-"""Who has to allow what: R54 to R59."""
+"""Who has to allow what."""
 
 from __future__ import annotations
 
 import json
 from datetime import datetime
+from functools import partial
 
 import oss2
-import pytest
 
+from tests.behaviours.looking import FAILED, note_of, now, refused, statuses
+from tests.behaviours.registry import behaviour, variation
 from tests.support.covers import covers
 from tests.support.lab import (
     DELETE,
@@ -21,9 +23,7 @@ from tests.support.lab import (
     content,
     fresh,
 )
-from tests.support.process import UID_A, EmulatorProcess
-
-pytestmark = pytest.mark.conformance
+from tests.support.process import UID_A
 
 ALL_FOUR = (LIST, GET, PUT, DELETE)
 # Another service, so that OSS cannot take the role on.
@@ -71,96 +71,110 @@ def pair_with_denial(lab: Lab, denied: str) -> tuple[oss2.Bucket, oss2.Bucket]:
     return source, destination
 
 
-@pytest.mark.parametrize("denied", ["source", "destination"])
-def test_r54_bucket_policies_do_not_count_inside_one_account(lab: Lab, denied: str) -> None:
-    _, destination = pair_with_denial(lab, denied)
-    assert arrived(lab, destination)
+@behaviour("R54")
+@covers("PutBucketPolicy", "PutBucketReplication", "PutObject")
+def r54_bucket_policies_do_not_count_inside_one_account(lab: Lab) -> None:
+    for denied in ("source", "destination"):
+        _, destination = pair_with_denial(lab, denied)
+        assert arrived(lab, destination), denied
 
 
-def test_r54_older_reading_of_bucket_policies_can_be_set() -> None:
-    settings = ("repl.same_account_bucket_policy=deny-wins",)
-    with EmulatorProcess(settings=settings) as server:
-        lab = Lab(server)
-        for denied in ("source", "destination"):
-            source, destination = pair_with_denial(lab, denied)
-            assert not arrived(lab, destination)
-            note = server.explain(source.bucket_name, "k")["rules"][0]
-            assert note["refusal"]["reason"] == f"{denied}-read-denied"
-            bucket = source if denied == "source" else destination
-            assert bucket.bucket_name in note["refusal"]["statement"]
-        lab.clear()
+@variation("R54", "repl.same_account_bucket_policy")
+def r54_older_reading_of_bucket_policies(lab: Lab) -> None:
+    for denied in ("source", "destination"):
+        source, destination = pair_with_denial(lab, denied)
+        lab.settle()
+        lab.server.advance(31)  # past the lag
+        assert not arrived(lab, destination)
+        note = note_of(lab, source, "k")
+        assert note["refusal"]["reason"] == f"{denied}-read-denied"
+        bucket = source if denied == "source" else destination
+        assert bucket.bucket_name in note["refusal"]["statement"]
 
 
+@behaviour("R55")
 @covers("PutBucketPolicy", "PutObject")
-@pytest.mark.parametrize("lower", [True, False], ids=["lower-case", "as-written"])
-def test_r55_bucket_policy_names_the_role_in_lower_case(lab: Lab, lower: bool) -> None:
-    role = fresh("AliyunOssDrsRole")
-    source, destination = across_accounts(lab, role)
-    spelled = role.lower() if lower else role
-    destination.put_bucket_policy(bucket_policy(destination, ALL_FOUR, spelled))
-    source.put_object("k", b"x")
-    assert arrived(lab, destination) is lower
+def r55_bucket_policy_names_the_role_in_lower_case(lab: Lab) -> None:
+    for is_lower in (True, False):
+        role = fresh("AliyunOssDrsRole")
+        source, destination = across_accounts(lab, role)
+        spelled = role.lower() if is_lower else role
+        destination.put_bucket_policy(bucket_policy(destination, ALL_FOUR, spelled))
+        source.put_object("k", b"x")
+        assert arrived(lab, destination) is is_lower
+        if not is_lower:
+            note = note_of(lab, source, "k")
+            assert (note["standing"], note["refusal"]["reason"]) == (
+                FAILED,
+                "destination-read-denied",
+            )
+            assert "in lower case" in note["refusal"]["remedy"]
 
 
+@behaviour("R56")
 @covers("PutObject", "PutBucketPolicy", "GetBucketReplication")
-def test_r56_bucket_policy_given_later_is_enough(lab: Lab) -> None:
+def r56_bucket_policy_given_later_is_enough(lab: Lab) -> None:
     role = fresh("Role")
     source, destination = across_accounts(lab, role)
     source.put_object("k", b"x")
     assert not arrived(lab, destination)
-    rules = source.get_bucket_replication().rule_list
-    assert [rule.status for rule in rules] == ["doing"]
+    note = note_of(lab, source, "k")
+    assert (note["standing"], note["refusal"]["reason"]) == (FAILED, "destination-read-denied")
+    before = statuses(source)
+    assert list(before.values()) == ["doing"]
     destination.put_bucket_policy(bucket_policy(destination, ALL_FOUR, role.lower()))
     assert arrived(lab, destination)
-    again = source.get_bucket_replication().rule_list
-    assert [rule.rule_id for rule in again] == [rules[0].rule_id]
+    assert statuses(source) == before
 
 
+@behaviour("R57")
 @covers("PutBucketReplication", "PutObject", "DeleteObject")
-@pytest.mark.parametrize("versioned", [False, True], ids=["U/U", "V/V"])
-def test_r57_copies_without_deletions_need_no_right_to_delete(lab: Lab, versioned: bool) -> None:
-    source, destination = lab.pair(versioned=versioned)
-    role = lab.role([allow([LIST, GET], source), allow([LIST, GET, PUT], destination)])
-    lab.add_rule(source, destination, sync_role_name=role, action_list=["PUT"])
-    source.put_object("k", b"x")
-    assert arrived(lab, destination)
-    if versioned:
-        source.delete_object("k")  # a delete marker is written, not deleted
-        assert not arrived(lab, destination)
+def r57_copies_without_deletions_need_no_right_to_delete(lab: Lab) -> None:
+    for versioned in (False, True):
+        source, destination = lab.pair(versioned=versioned)
+        role = lab.role([allow([LIST, GET], source), allow([LIST, GET, PUT], destination)])
+        lab.add_rule(source, destination, sync_role_name=role, action_list=["PUT"])
+        source.put_object("k", b"x")
+        assert arrived(lab, destination)
+        if versioned:
+            source.delete_object("k")  # a delete marker is written, not deleted
+            assert not arrived(lab, destination)
 
 
+@behaviour("R58")
 @covers(
     "PutBucketReplication", "PutObject", "DeleteObject", "GetObject", "GetBucketReplicationProgress"
 )
-def test_r58_deletion_without_the_right_waits_and_holds_the_watermark(lab: Lab) -> None:
+def r58_deletion_without_the_right_waits_and_holds_the_watermark(lab: Lab) -> None:
     source, destination = lab.pair()
     role = lab.role([allow([LIST, GET], source), allow([LIST, GET, PUT], destination)])
     rule_id = lab.add_rule(source, destination, sync_role_name=role, action_list=["ALL"])
     source.put_object("k", b"x")
     assert arrived(lab, destination)
     lab.server.advance(2)
-    deleted_at = datetime.fromisoformat(lab.server.control("GET", "clock")["now"])
+    deleted_at = now(lab)
     source.delete_object("k")
     lab.server.advance(5)
     counts = lab.settle()
     assert content(destination, "k") == b"x"
     assert counts["failed"] == 1
-    note = lab.server.explain(source.bucket_name, "k")["rules"][0]
+    note = note_of(lab, source, "k")
     assert [task["state"] for task in note["tasks"]] == ["failed"]
-    assert note["standing"] == "failed"
+    assert note["standing"] == FAILED
     assert note["refusal"]["reason"] == "destination-delete-denied"
     progress = source.get_bucket_replication_progress(rule_id).progress
     assert progress.status == "doing"
     assert datetime.fromisoformat(progress.new_object_progress) <= deleted_at
 
 
+@behaviour("R59")
 @covers("PutBucketReplication")
-def test_r59_role_that_does_not_trust_oss(lab: Lab) -> None:
+def r59_role_that_does_not_trust_oss(lab: Lab) -> None:
     source, destination = lab.pair()
     role = lab.role([allow(["oss:*"], "*")], trust=TRUSTS_ANOTHER)
     for name in (role, fresh("missing-role")):
-        with pytest.raises(oss2.exceptions.ServerError) as caught:
-            lab.add_rule(source, destination, sync_role_name=name)
-        assert (caught.value.status, caught.value.code) == (403, "NoPermission")
+        wanted = lab.rule_of(destination, sync_role_name=name)
+        error = refused(partial(source.put_bucket_replication, wanted))
+        assert (error.status, error.code) == (403, "NoPermission")
     lab.put_role(role, [allow(["oss:*"], "*")])
     lab.add_rule(source, destination, sync_role_name=role)

@@ -1,0 +1,1 @@
+"""The rows of ``tests/behaviours/rows`` acted out, by theme."""
