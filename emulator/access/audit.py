@@ -19,6 +19,7 @@ import msgspec
 
 from emulator.access.identity import Principal, PrincipalKind
 from emulator.access.policy.match import RESOURCE_COLONS, PatternSet, compile_patterns
+from emulator.access.policy.near import NearMiss
 from emulator.access.policy.records import StatementRef
 
 ENTRIES_MAX = 10_000
@@ -31,7 +32,8 @@ _REASON_CHARS_MAX = 256
 class Verdict(Protocol):
     """What decided a question; ``Decision`` and ``RightDecision`` are such answers.
 
-    An ``ec`` attribute of the answer is shown as well, where there is one.
+    An ``ec`` attribute of the answer is shown as well, where there is one, and a ``near`` one with
+    the reason: the statement that would have allowed it but for one part.
     """
 
     @property
@@ -229,7 +231,7 @@ def _patterns(text: str) -> PatternSet | None:
 
 def _entry(row: _Row) -> AuditEntry:
     seq, origin, action, resource, verdict = row
-    who, reason, decided_by = origin.principal, verdict.reason, verdict.statement
+    who, decided_by = origin.principal, verdict.statement
     if isinstance(decided_by, StatementRef):
         decided_by = decided_by.describe()
     bucket, key = _place(resource)
@@ -248,10 +250,16 @@ def _entry(row: _Row) -> AuditEntry:
         bucket=bucket,
         key=key,
         allowed=verdict.allowed,
-        reason=str(reason.value) if isinstance(reason, enum.Enum) else reason,
+        reason=_reason(verdict),
         statement=decided_by or "",
         ec=getattr(verdict, "ec", ""),
     )
+
+
+def _reason(verdict: Verdict) -> str:
+    said = str(verdict.reason.value) if isinstance(verdict.reason, enum.Enum) else verdict.reason
+    near: NearMiss | None = getattr(verdict, "near", None)
+    return said if near is None else f"{said}; {near.describe()}"
 
 
 def _name(who: Principal) -> str:

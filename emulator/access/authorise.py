@@ -6,7 +6,9 @@
 4. The account that owns the bucket may do everything.
 5. Data operations fall back to the object ACL unless it is ``default``, then to the bucket ACL.
 
-(OSS, authorisation flow; documented.) A RAM policy cannot allow anything on another account's
+(OSS, authorisation flow; documented.) Who is anonymous never manages a bucket, whatever its policy
+allows everyone; of what is no data of an object but its own (tags, ACL, restoring) a policy decides
+(where this line runs is inferred). A RAM policy cannot allow anything on another account's
 bucket; that its explicit Deny still counts there is inferred.
 """
 
@@ -34,7 +36,7 @@ _OWNER = Decision(allowed=True, reason=DecisionReason.OWNER)
 _OBJECT_ACL = Decision(allowed=True, reason=DecisionReason.OBJECT_ACL_ALLOW)
 _BUCKET_ACL = Decision(allowed=True, reason=DecisionReason.BUCKET_ACL_ALLOW)
 
-_ROOT = PrincipalKind.ROOT
+_ROOT, _ANONYMOUS = PrincipalKind.ROOT, PrincipalKind.ANONYMOUS
 
 
 def authorise(principal: Principal, check: AccessCheck) -> Decision:
@@ -80,7 +82,7 @@ def _by_policies(principal: Principal, check: AccessCheck) -> Decision:
         return explicit_denial(principal, check, identity, by_bucket)
     if identity.effect is Outcome.ALLOW:
         return _allow(DecisionReason.IDENTITY_POLICY_ALLOW, identity)
-    if by_bucket.effect is Outcome.ALLOW:
+    if by_bucket.effect is Outcome.ALLOW and not _is_never_anonymous(principal, check):
         return _allow(DecisionReason.BUCKET_POLICY_ALLOW, by_bucket)
     if request.owner:
         return _OWNER
@@ -94,6 +96,15 @@ def _by_identity(principal: Principal, request: PolicyRequest, *, owned: bool) -
     if said.effect is Outcome.ALLOW and not owned:
         return IMPLICIT_DENY
     return said
+
+
+def _is_never_anonymous(principal: Principal, check: AccessCheck) -> bool:
+    """Whether an anonymous caller asks to manage a bucket or the service."""
+    return (
+        principal.kind is _ANONYMOUS
+        and check.operation is OperationClass.MANAGEMENT
+        and "/" not in check.resource
+    )
 
 
 def _by_acl(bucket: BucketFacts | None, check: AccessCheck) -> Decision | None:

@@ -14,13 +14,15 @@ import msgspec
 
 from emulator.access.identity import Principal
 from emulator.access.policy.conditions import EMPTY_CONTEXT, Context
-from emulator.access.policy.evaluate import IMPLICIT_DENY, Evaluation, Outcome
-from emulator.access.policy.match import compile_patterns, split_resource
+from emulator.access.policy.evaluate import IMPLICIT_DENY, Evaluation, Outcome, PolicyRequest
+from emulator.access.policy.match import split_resource
+from emulator.access.policy.near import NearMiss, NearMisses
 from emulator.access.policy.prepared import PreparedEvaluation, prepare
 from emulator.access.policy.records import NamedPolicy, StatementRef
 from emulator.access.trust import assumed_role_arn
 
 CURRENT_TIME = "acs:CurrentTime"
+SERVICE = "replication"  # as messages call what OSS does for a sync role
 
 
 def service_context(now: str) -> Context:
@@ -53,7 +55,8 @@ class RightReason(enum.Enum):
 class RightDecision(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The answer; of a refusal also what was asked, why it was refused and what would mend it.
 
-    ``missing`` is the right as a person writes it: ``{action} on {resource}``.
+    ``missing`` is the right as a person writes it: ``{action} on {resource}``, ``near`` the
+    statement that would have allowed it but for one part.
     """
 
     allowed: bool
@@ -64,6 +67,7 @@ class RightDecision(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     missing: str = ""
     message: str = ""
     remedy: str = ""
+    near: NearMiss | None = None
 
 
 class BucketEnd(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -99,9 +103,11 @@ class PreparedRight:
         "_bucket",
         "_by_bucket",
         "_by_role",
+        "_context",
         "_foreign",
         "_granted",
         "_granted_by",
+        "_near",
         "_role",
     )
 
@@ -110,17 +116,20 @@ class PreparedRight:
         role: Principal,
         action: str,
         bucket: BucketEnd,
+        context: Context,
         by_role: PreparedEvaluation,
         by_bucket: PreparedEvaluation | None,
     ) -> None:
         self._role = role
         self._action = action
         self._bucket = bucket
+        self._context = context
         self._by_role = by_role
         self._by_bucket = by_bucket
         self._foreign = bucket.owner_uid != role.account_uid
         self._granted_by = IMPLICIT_DENY
         self._granted: RightDecision | None = None
+        self._near: NearMisses | None = None
 
     @property
     def condition_keys(self) -> frozenset[str]:
@@ -152,7 +161,8 @@ class PreparedRight:
         if self._foreign:
             if by_bucket.effect is Outcome.ALLOW:
                 return self._allowed(RightReason.BUCKET_POLICY_ALLOWS, by_bucket)
-            return self._refused(RightReason.BUCKET_POLICY_LACKS, resource, by_bucket)
+            refused = self._refused(RightReason.BUCKET_POLICY_LACKS, resource, by_bucket)
+            return refused if by_role.effect is not Outcome.ALLOW else _out_of_reach(refused)
         if by_role.effect is Outcome.ALLOW:
             return self._allowed(RightReason.ROLE_ALLOWS, by_role)
         return self._refused(RightReason.ROLE_LACKS, resource, by_role)
@@ -164,8 +174,10 @@ class PreparedRight:
         return self._granted
 
     def _refused(self, reason: RightReason, resource: str, said: Evaluation) -> RightDecision:
+        near = self._near_miss(reason, resource) if said.statement is None else None
         resource = self._bucket.as_written(resource)
         missing = f"{self._action} on {resource}"
+        message = f"{missing}: {reason.value}"
         return RightDecision(
             allowed=False,
             reason=reason,
@@ -173,23 +185,39 @@ class PreparedRight:
             action=self._action,
             resource=resource,
             missing=missing,
-            message=f"{missing}: {reason.value}",
-            remedy=self._remedy(reason, resource, said),
+            message=message if near is None else f"{message}; {near.describe()}",
+            remedy=self._remedy(reason, resource, said, near),
+            near=near,
         )
 
-    def _remedy(self, reason: RightReason, resource: str, said: Evaluation) -> str:
+    def _near_miss(self, reason: RightReason, resource: str) -> NearMiss | None:
+        """The statement that would have allowed it but for one part. What does not depend on the
+        resource is settled with the first refusal."""
+        if self._near is None:
+            asked = PolicyRequest(self._action, "", self._context, self._role.caller)
+            policies = self._role.identity_policies
+            if reason is RightReason.BUCKET_POLICY_LACKS:
+                policies = () if self._bucket.policy is None else (self._bucket.policy,)
+            self._near = NearMisses(policies, asked, SERVICE)
+        return self._near.of(resource)
+
+    def _remedy(
+        self, reason: RightReason, resource: str, said: Evaluation, near: NearMiss | None
+    ) -> str:
         if said.statement is not None:
             return f"Remove or narrow {said.statement.describe()}."
         wanted = f"{self._action} on {_as_pattern(resource)}"
         if reason is RightReason.ROLE_LACKS:
-            return f"Add {wanted} to a policy of the role {self._role.name}."
+            add = f"Add {wanted} to a policy of the role {self._role.name}."
+            return add if near is None else near.remedy(add)
         arn = assumed_role_arn(self._role.account_uid, self._role.name, "*")
-        if _written_in_other_case(self._bucket.policy, self._role.caller.role):
+        if near is not None and near.only_case:
             return (
                 f"Write the role's name in lower case in the bucket policy of "
                 f"{self._bucket.name}: Principal {arn}."
             )
-        return f"Add {wanted} to the bucket policy of {self._bucket.name} with Principal {arn}."
+        add = f"Add {wanted} to the bucket policy of {self._bucket.name} with Principal {arn}."
+        return add if near is None else near.remedy(add)
 
 
 def prepare_right(
@@ -207,7 +235,7 @@ def prepare_right(
     by_bucket = None
     if asked and bucket.policy is not None:
         by_bucket = prepare((bucket.policy,), action, context, role.caller)
-    return PreparedRight(role, action, bucket, by_role, by_bucket)
+    return PreparedRight(role, action, bucket, context, by_role, by_bucket)
 
 
 def replication_right(
@@ -232,15 +260,7 @@ def _as_pattern(resource: str) -> str:
     return f"{scope}:{bucket}/*" if slash else resource
 
 
-def _written_in_other_case(policy: NamedPolicy | None, role: str) -> bool:
-    """Whether the policy names the role, but for the case of the letters."""
-    if policy is None:
-        return False
-    return any(
-        statement.principals is not None
-        and not statement.principals.roles.matches(role)
-        and compile_patterns(
-            entry.lower() for entry in statement.principals.entries if entry != "*"
-        ).matches(role)
-        for statement in policy.policy.statements
-    )
+def _out_of_reach(refused: RightDecision) -> RightDecision:
+    """What the role's own policies allow on a bucket of another account counts for nothing."""
+    said = f"{refused.message}; policies of the role do not reach the bucket of another account"
+    return msgspec.structs.replace(refused, message=said)

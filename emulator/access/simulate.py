@@ -6,7 +6,6 @@ put others in their place, so that a change can be tried before it is made.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -17,14 +16,16 @@ from emulator.access.identity import Principal, PrincipalKind
 from emulator.access.policy.cache import PolicyCache
 from emulator.access.policy.conditions import Context
 from emulator.access.policy.evaluate import PolicyRequest
-from emulator.access.policy.records import PolicyKind, StatementRef
-from emulator.access.policy.trace import Mismatch, StatementTrace, trace
+from emulator.access.policy.records import StatementRef
+from emulator.access.policy.trace import StatementTrace, trace
 from emulator.access.replication_rights import (
     BucketEnd,
     OwnBucketPolicies,
     prepare_right,
     service_context,
 )
+from emulator.access.simulate_assume import asks_to_assume, simulate_assume
+from emulator.access.simulate_context import given, request_context
 from emulator.access.simulate_question import (
     Place,
     Policies,
@@ -36,12 +37,12 @@ from emulator.access.simulate_question import (
     read_place,
 )
 from emulator.access.simulate_records import (
-    DecidingStatement,
     SimulatedBucket,
     SimulatedEntry,
     Simulation,
     SimulationWorld,
-    StatementShown,
+    deciding,
+    shown,
 )
 
 __all__ = [
@@ -57,9 +58,7 @@ __all__ = [
 _REPLICATION = "oss:replicate"
 _CREATES = "oss:putbucket"
 _DENIED = "AccessDenied"
-_OTHER_SERVICE = (
-    "Only the caller's own policies are asked: key policies and trust policies are not."
-)
+_OTHER_SERVICE = "Only the caller's own policies are asked: key policies are not."
 _ROOT_NOTE = "The account itself has no RAM policies: only bucket policies can say no to it."
 _FOREIGN_NOTE = "The bucket belongs to another account: an Allow of a RAM policy does not reach it."
 _REPLICATION_NOTE = (
@@ -85,6 +84,8 @@ def simulate(
     world: SimulationWorld, cache: PolicyCache, question: Question, now: str
 ) -> Simulation:
     """Answer a question at ``now``, an ISO 8601 time. Raises SimulationError."""
+    if asks_to_assume(question):
+        return simulate_assume(world.identities, cache, question, now)
     principal = find_principal(world.identities, cache, question.principal)
     action = check_action(question.action)
     place = read_place(question, principal.account_uid)
@@ -106,10 +107,8 @@ def simulate(
         and principal.kind is PrincipalKind.ROLE
         and action.lower().startswith(_REPLICATION)
     )
-    if is_sync:
-        context = _given(question, dict(service_context(now)))
-    else:
-        context = _given(question, _request_context(principal, bucket, entry, now))
+    has = dict(service_context(now)) if is_sync else request_context(principal, bucket, entry, now)
+    context = given(question, has)
     if is_sync and bucket is not None:
         said = _as_sync_role(world, principal, action, place, bucket, policies, context)
     else:
@@ -136,8 +135,8 @@ def simulate(
         action=action,
         resource=place.resource,
         context=context,
-        statement=_deciding(said.statement, policies.documents),
-        considered=[_shown(each) for each in said.traces],
+        statement=deciding(said.statement, policies.documents),
+        considered=[shown(each) for each in said.traces],
         notes=_notes(principal, action, bucket, synced=is_sync),
     )
 
@@ -162,41 +161,6 @@ def _facts(bucket: SimulatedBucket, policies: Policies) -> BucketFacts:
         policy=policies.bucket,
         public_blocked=bucket.public_blocked,
     )
-
-
-def _request_context(
-    principal: Principal,
-    bucket: SimulatedBucket | None,
-    entry: SimulatedEntry | None,
-    now: str,
-) -> dict[str, tuple[str, ...]]:
-    """What a plain request from this machine has."""
-    context: dict[str, tuple[str, ...]] = {
-        "acs:SourceIp": ("127.0.0.1",),
-        "acs:SecureTransport": ("false",),
-        "acs:CurrentTime": (now,),
-        "acs:UserAgent": ("",),
-        "acs:AccessId": (principal.access_key_id,),
-        "acs:MFAPresent": ("false",),
-        "oss:Prefix": ("",),
-        "oss:Delimiter": ("",),
-        "oss:x-oss-acl": ("private",),
-        "oss:x-oss-object-acl": ("default",),
-    }
-    if principal.source_identity:
-        context["acs:SourceIdentity"] = (principal.source_identity,)
-    bucket_tags = {} if bucket is None else bucket.tags
-    context.update({f"oss:BucketTag/{key}": (value,) for key, value in bucket_tags.items()})
-    tags = {} if entry is None else entry.tags
-    context.update({f"oss:ExistingObjectTag/{key}": (value,) for key, value in tags.items()})
-    return context
-
-
-def _given(question: Question, context: dict[str, tuple[str, ...]]) -> Context:
-    """The context with what the question gives instead; an empty list makes a key absent."""
-    for key, values in question.context.items():
-        context[key] = (values,) if isinstance(values, str) else tuple(values)
-    return {key: values for key, values in context.items() if values}
 
 
 def _as_request(principal: Principal, check: AccessCheck, policies: Policies) -> _Verdict:
@@ -243,39 +207,6 @@ def _as_sync_role(  # noqa: PLR0913 - everything that decides
         traces=trace(asked, request),
         message=decision.message,
         remedy=decision.remedy,
-    )
-
-
-def _deciding(
-    ref: StatementRef | None, documents: Mapping[tuple[PolicyKind, str], str]
-) -> DecidingStatement | None:
-    if ref is None:
-        return None
-    listed = json.loads(documents[ref.kind, ref.policy])["Statement"]
-    text = json.dumps(listed[ref.index], ensure_ascii=False)
-    return DecidingStatement(
-        name=ref.describe(),
-        kind=ref.kind.value,
-        policy=ref.policy,
-        index=ref.index,
-        sid=ref.sid,
-        effect=ref.effect.value,
-        text=msgspec.Raw(text.encode()),
-    )
-
-
-def _shown(each: StatementTrace) -> StatementShown:
-    ref = each.statement
-    return StatementShown(
-        name=ref.describe(),
-        kind=ref.kind.value,
-        policy=ref.policy,
-        index=ref.index,
-        sid=ref.sid,
-        effect=ref.effect.value,
-        matched=each.mismatch is Mismatch.NONE,
-        mismatch="" if each.mismatch is Mismatch.NONE else each.mismatch.value,
-        why=each.describe(),
     )
 
 

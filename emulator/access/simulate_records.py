@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -9,6 +10,8 @@ import msgspec
 
 from emulator.access.decision import Acl, OperationClass
 from emulator.access.identity_store import IdentityStore
+from emulator.access.policy.records import PolicyKind, StatementRef
+from emulator.access.policy.trace import Mismatch, StatementTrace
 from emulator.access.replication_rights import OwnBucketPolicies
 
 
@@ -103,3 +106,38 @@ class Simulation(msgspec.Struct, frozen=True, kw_only=True):
     statement: DecidingStatement | None
     considered: list[StatementShown]
     notes: list[str]
+
+
+def deciding(
+    ref: StatementRef | None, documents: Mapping[tuple[PolicyKind, str], str]
+) -> DecidingStatement | None:
+    """The statement that decided, as it stands in its policy's text."""
+    if ref is None:
+        return None
+    listed = json.loads(documents[ref.kind, ref.policy])["Statement"]
+    text = json.dumps(listed[ref.index], ensure_ascii=False)
+    return DecidingStatement(
+        name=ref.describe(),
+        kind=ref.kind.value,
+        policy=ref.policy,
+        index=ref.index,
+        sid=ref.sid,
+        effect=ref.effect.value,
+        text=msgspec.Raw(text.encode()),
+    )
+
+
+def shown(each: StatementTrace) -> StatementShown:
+    """A statement that was considered."""
+    ref = each.statement
+    return StatementShown(
+        name=ref.describe(),
+        kind=ref.kind.value,
+        policy=ref.policy,
+        index=ref.index,
+        sid=ref.sid,
+        effect=ref.effect.value,
+        matched=each.mismatch is Mismatch.NONE,
+        mismatch="" if each.mismatch is Mismatch.NONE else each.mismatch.value,
+        why=each.describe(),
+    )

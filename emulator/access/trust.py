@@ -8,6 +8,7 @@ from emulator.access.identity import Principal, PrincipalKind, Role
 from emulator.access.policy.cache import PolicyCache
 from emulator.access.policy.conditions import EMPTY_CONTEXT, Context
 from emulator.access.policy.evaluate import IMPLICIT_DENY, Evaluation, PolicyRequest, evaluate
+from emulator.access.policy.near import NearMiss, near_miss
 from emulator.access.policy.principals import ram_name
 from emulator.access.policy.records import Caller, NamedPolicy, PolicyKind
 
@@ -46,14 +47,42 @@ def may_assume(
     itself: roles may not be assumed by root accounts (STS AssumeRole; documented). The identity's
     own policies have to allow the call as well; that is for the caller to ask.
     """
+    caller = trusted_caller(who)
+    if caller is None:
+        return IMPLICIT_DENY
+    return evaluate((trust,), trust_request(caller, context, action))
+
+
+def trusted_caller(who: ServicePrincipal | str) -> Caller | None:
+    """How a trust policy names a service or an identity; None for an account itself."""
     if isinstance(who, ServicePrincipal):
-        caller = Caller(service=who.name)
-    else:
-        account, _, identity = who.rpartition(":")
-        if identity == "root":
-            return IMPLICIT_DENY
-        caller = Caller(names=(ram_name(who), f"{account}:root"))
-    return evaluate((trust,), PolicyRequest(action, _ITS_ROLE, context, caller))
+        return Caller(service=who.name)
+    account, _, identity = who.rpartition(":")
+    if identity == "root":
+        return None
+    return Caller(names=(ram_name(who), f"{account}:root"))
+
+
+def trust_request(
+    caller: Caller, context: Context = EMPTY_CONTEXT, action: str = ASSUME_ROLE
+) -> PolicyRequest:
+    """What is asked of a trust policy."""
+    return PolicyRequest(action, _ITS_ROLE, context, caller)
+
+
+def nearly_trusted(
+    trust: NamedPolicy,
+    who: ServicePrincipal | str,
+    context: Context = EMPTY_CONTEXT,
+    *,
+    action: str = ASSUME_ROLE,
+) -> NearMiss | None:
+    """The statement of a trust policy that would have let a refused one in but for one part."""
+    caller = trusted_caller(who)
+    if caller is None:
+        return None
+    name = "OSS" if who == OSS_SERVICE else "the call"
+    return near_miss((trust,), trust_request(caller, context, action), name)
 
 
 def assumed_role_arn(account_uid: str, role_name: str, session_name: str) -> str:

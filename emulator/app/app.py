@@ -17,7 +17,7 @@ from emulator.access.policy.cache import PolicyCache
 from emulator.access.replication_rights import OwnBucketPolicies
 from emulator.access.simulate import Question, Simulation, simulate
 from emulator.app.replicating import Given, build_replication
-from emulator.app.stores import keep_callback_key, open_blobs, open_vault
+from emulator.app.stores import keep_callback_key, keep_fingerprint, open_blobs, open_vault
 from emulator.app.world_files import read_world_file
 from emulator.clock import AdjustableClock, clock_choice
 from emulator.config import SettingError, Settings
@@ -129,6 +129,7 @@ class App:
         clock = clock_choice(settings.clock)
         app = cls(settings, AdjustableClock(clock.mode, factor=clock.factor))
         try:
+            await keep_fingerprint(app._store, app._vault)
             await app._listen()
             if settings.world:
                 await app.load_world(await read_world_file(settings.world), settings.world)

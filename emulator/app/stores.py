@@ -8,11 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from emulator.config import MEMORY, Settings
+from emulator.domain.errors import StorageError
+from emulator.kms.object_keys import opens_none
 from emulator.kms.vault import Vault
 from emulator.rng import Rng
 from emulator.storage.blobs import FileBlobStore
 from emulator.storage.memory import MemoryBlobStore
-from emulator.storage.root_key import open_root_key
+from emulator.storage.root_key import RootKeyLost, open_root_key
 from emulator.storage.secret_file import kept_secret
 from emulator.storage.sqlite.store import SqliteStore
 
@@ -22,14 +24,40 @@ _CALLBACK_KEY = "callback-key.pem"
 
 
 def open_vault(settings: Settings, store: SqliteStore) -> Vault:
-    """The key service's vault. Raises DataFolderError where keys are there that do not open."""
-    with store.read() as view:
-        sealed_with = view.kms_root_fingerprint()
+    """The key service's vault. Raises DataFolderError where something sealed does not open.
+
+    ``keep_fingerprint`` has to follow before anything is sealed.
+    """
     try:
-        return Vault(open_root_key(settings.data, sealed_with, os.urandom), os.urandom)
+        return _open_vault(settings.data, store)
     except BaseException:
         store.abandon()  # a refused start leaves the folder as it was
         raise
+
+
+def _open_vault(data: str, store: SqliteStore) -> Vault:
+    with store.read() as view:
+        sealed_with = view.kms_root_fingerprint()
+        sealed = [] if sealed_with else view.newest_sealed_objects()
+    root_key = open_root_key(data, sealed_with, os.urandom, holds_sealed=bool(sealed))
+    vault = Vault(root_key, os.urandom)
+    if opens_none(vault, sealed):
+        raise RootKeyLost(Path(data), "belongs to another folder")
+    return vault
+
+
+async def keep_fingerprint(store: SqliteStore, vault: Vault) -> None:
+    """Tie the folder to its root key, once: from then on it opens with no other.
+
+    Whatever is sealed comes later in the store's log, so that no crash keeps that without this.
+    """
+    with store.read() as view:
+        if view.kms_root_fingerprint():
+            return
+    try:
+        await store.write(lambda tx: tx.keep_kms_root(vault.fingerprint))
+    except StorageError as error:  # a full disk, say, which must not keep anybody from deleting
+        _LOG.warning("which root key the data folder has could not be kept: %s", error)
 
 
 def open_blobs(

@@ -102,8 +102,9 @@ def _check(asked: EncryptionRequest) -> None:
         return
     if not asked.key_id:
         raise errors.InvalidParameter("The KMS key id is not valid.", ec="0005-00000205")
-    if asked.algorithm is not None and asked.algorithm != Algorithm.KMS:
-        # documented for the setting of a bucket, inferred for a header
+    if asked.algorithm != Algorithm.KMS:
+        # documented for the setting of a bucket, inferred for a header, which is "valid only
+        # with KMS": to pass over a key that somebody names would encrypt with another
         raise errors.InvalidArgument(
             "KMSMasterKeyID is not applicable if the algorithm is not KMS.",
             name="x-oss-server-side-encryption-key-id",

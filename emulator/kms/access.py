@@ -24,6 +24,7 @@ from emulator.access.policy.evaluate import (
     evaluate,
 )
 from emulator.access.policy.faults import PolicyError
+from emulator.access.policy.near import NearMiss, near_miss
 from emulator.access.policy.principals import ram_name
 from emulator.access.policy.records import Caller, NamedPolicy, PolicyKind, StatementRef
 from emulator.kms.model import Key
@@ -55,13 +56,15 @@ class KeyDecisionReason(enum.Enum):
 class KeyDecision(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The answer. ``statement`` is the one that decided, None where none matched.
 
-    ``missing`` is, of a refusal, the right as a person writes it: ``{action} on {key ARN}``.
+    ``missing`` is, of a refusal, the right as a person writes it: ``{action} on {key ARN}``, and
+    ``near`` the statement that would have allowed it but for one part.
     """
 
     allowed: bool
     reason: KeyDecisionReason
     statement: StatementRef | None = None
     missing: str = ""
+    near: NearMiss | None = None
 
     @property
     def message(self) -> str:
@@ -112,12 +115,14 @@ def authorise_key_use(
     if principal.session_policy is not None:
         said = evaluate((principal.session_policy,), request)
         if said.effect is not Outcome.ALLOW:
-            return _refused(KeyDecisionReason.SESSION_POLICY, request, said)
+            decision = _refused(KeyDecisionReason.SESSION_POLICY, request, said)
+            return _with_near(decision, principal, key, request, policies)
     by_ram = evaluate(principal.identity_policies, request)
     if principal.kind is _ROOT:
         by_ram = Evaluation(Outcome.ALLOW)
     by_key = _by_key_policy(principal, key, request, policies)
-    return _combined(request, by_ram, by_key, owned=owned, kind=principal.kind)
+    decision = _combined(request, by_ram, by_key, owned=owned, kind=principal.kind)
+    return _with_near(decision, principal, key, request, policies)
 
 
 def _by_key_policy(
@@ -171,6 +176,30 @@ def _refused(reason: KeyDecisionReason, request: PolicyRequest, said: Evaluation
     statement = said.statement if said.effect is Outcome.EXPLICIT_DENY else None
     missing = f"{request.action} on {request.resource}"
     return KeyDecision(allowed=False, reason=reason, statement=statement, missing=missing)
+
+
+def _with_near(
+    decision: KeyDecision,
+    principal: Principal,
+    key: Key,
+    request: PolicyRequest,
+    policies: PolicyCache,
+) -> KeyDecision:
+    """A refusal with the statement that would have allowed it but for one part."""
+    if decision.allowed or decision.statement is not None:
+        return decision
+    own = principal.identity_policies
+    of_key = (NamedPolicy(key.id, policies.get(PolicyKind.KEY, key.policy)),) if key.policy else ()
+    match decision.reason:
+        case KeyDecisionReason.SESSION_POLICY if principal.session_policy is not None:
+            asked: tuple[NamedPolicy, ...] = (principal.session_policy,)
+        case KeyDecisionReason.RAM_POLICY_LACKS:
+            asked = own
+        case KeyDecisionReason.KEY_POLICY_LACKS:
+            asked = of_key
+        case _:
+            asked = (*own, *of_key)
+    return msgspec.structs.replace(decision, near=near_miss(asked, request, "the request"))
 
 
 def _caller(principal: Principal, key: Key) -> Caller:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 import msgspec
@@ -26,12 +27,16 @@ def canonical(context: EncryptionContext) -> bytes:
 
 
 def read_context(text: str, parameter: str = "EncryptionContext") -> EncryptionContext:
-    """A context from its JSON text, ``""`` for none. Raises KeyRefused."""
+    """A context from its JSON text, ``""`` for none. Raises KeyRefused, also for a key that is
+    there twice (inferred)."""
     if not text:
         return NO_CONTEXT
     if len(text) > CONTEXT_CHARACTERS_MAX:
         raise invalid(parameter, f"{parameter} has more than {CONTEXT_CHARACTERS_MAX} characters.")
     try:
-        return _READ.decode(text)
+        context = _READ.decode(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise invalid(parameter, f"{parameter} is no JSON map of strings.") from error
+    if len(json.loads(text, object_pairs_hook=list)) != len(context):
+        raise invalid(parameter, f"{parameter} has a key twice.")
+    return context

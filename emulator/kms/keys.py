@@ -237,6 +237,7 @@ def set_policy(tx: KeyTx, key: Key, policy: str) -> None:
 
 def tag(tx: KeyTx, key: Key, tags: Mapping[str, str]) -> None:
     """Add tags; one of the same name gets the new value (KMS TagResources; documented)."""
+    check_changeable(key)
     merged = {**key.tags, **tags}
     check_tags(merged)
     tx.put_kms_key(replace(key, tags=merged))
@@ -244,6 +245,7 @@ def tag(tx: KeyTx, key: Key, tags: Mapping[str, str]) -> None:
 
 def untag(tx: KeyTx, key: Key, names: frozenset[str] | None) -> None:
     """Remove tags by name, ``None`` for all; those that are not there are no error."""
+    check_changeable(key)
     kept = {} if names is None else {k: v for k, v in key.tags.items() if k not in names}
     tx.put_kms_key(replace(key, tags=kept))
 

@@ -10,6 +10,8 @@ from enum import StrEnum
 
 import msgspec
 
+from emulator.domain.encryption import KeyHolder
+
 ALIAS_PREFIX = "alias/"
 RESERVED_ALIAS_PREFIX = "alias/acs/"
 SERVICE_ALIAS = "alias/acs/oss"  # of the key OSS uses where none is named; documented
@@ -96,6 +98,11 @@ class Key(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     def arn(self) -> str:
         """``acs:kms:{region}:{uid}:key/{id}``."""
         return key_arn(self.region, self.account_uid, self.id)
+
+    @property
+    def holder(self) -> KeyHolder:
+        """Whose it is, and where."""
+        return KeyHolder(self.account_uid, self.region)
 
     @property
     def is_service_key(self) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -136,6 +136,22 @@ def open_data_key(view: KeyView, vault: Vault, encryption_json: str, user: KeyUs
     key = using.key_of_blob(view, wrapped, user.now_ms)
     _require(user, key, DECRYPT)
     return using.decrypt(view, vault, key, wrapped)
+
+
+def opens_none(vault: Vault, kept: Sequence[str]) -> bool:
+    """Whether the vault opens no data key of these SSE-OSS objects (``encryption_json``), of
+    which there are some: it is another folder's."""
+    return bool(kept) and not any(_opens(vault, each) for each in kept)
+
+
+def _opens(vault: Vault, encryption_json: str) -> bool:
+    encryption = encryption_of(encryption_json)
+    try:
+        wrapped = base64.b64decode(encryption.data_key if encryption else "", validate=True)
+        vault.unseal(_SSE_OSS, wrapped)
+    except (binascii.Error, DamagedMaterial):
+        return False
+    return True
 
 
 def _wrapped(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from emulator.access.audit import Origin
 from emulator.domain.encryption import KeyHolder
 from emulator.domain.model import Bucket
@@ -17,11 +19,13 @@ from emulator.kms.object_keys import (
     rewrap,
 )
 from emulator.kms.ports import KeyTx, KeyView
-from emulator.kms.refusals import KeyRefused
+from emulator.kms.refusals import KeyRefused, Reason
 from emulator.kms.sealed_content import Sealing
 from emulator.protocol.call import Call
 from emulator.protocol.kms_errors import oss_refusal
 from emulator.protocol.request_context import request_facts
+
+_LOG = logging.getLogger("ossemu.protocol")
 
 
 def holder_of(bucket: Bucket) -> KeyHolder:
@@ -72,6 +76,13 @@ def key_for_read(call: Call, view: KeyView, encryption_json: str) -> bytes | Non
     try:
         return open_data_key(view, call.context.vault, encryption_json, _user(call))
     except KeyRefused as refused:
+        if refused.reason is Reason.BAD_CIPHERTEXT:
+            _LOG.error(
+                "request %s (%s): the data key of an encrypted object does not open, "
+                "the data folder is damaged",
+                call.request_id,
+                call.operation.name,
+            )
         raise oss_refusal(refused) from refused
 
 

@@ -37,8 +37,9 @@ from emulator.rng import Rng
 class Applier:
     """Writes one batch of a rule.
 
-    ``newest`` holds what the destination had on top of each key of the batch when it began: one
-    statement for all of them. A key is looked up by itself from its second write on.
+    ``known`` holds what the destination had on top of each key of the batch when the first of them
+    was written: one statement for all of them. A key is looked up by itself from its second write
+    on.
     """
 
     def __init__(
@@ -54,7 +55,8 @@ class Applier:
         self._destination = target.destination
         self._now_ms = now_ms
         self._rng = rng
-        self._newest: dict[str, ObjectVersion] = {}
+        self._keys: Sequence[str] = ()
+        self._known: dict[str, ObjectVersion] | None = None
         self._untouched: set[str] = set()
         self._replicas: list[Replica] = []
         self._unlist: list[ObjectVersion] = []
@@ -71,10 +73,16 @@ class Applier:
         return self._destination.id
 
     def prepare(self, keys: Sequence[str]) -> None:
-        """Read the newest entries of these keys, all collected work being written."""
+        """These keys come next, all collected work being written."""
         assert not self._replicas
-        self._newest = self._tx.newest_entries(self._destination.id, keys)
+        self._keys = keys
+        self._known = None
         self._untouched = set() if self._is_mixed else set(keys)
+
+    def _newest(self) -> dict[str, ObjectVersion]:
+        if self._known is None:
+            self._known = self._tx.newest_entries(self._destination.id, self._keys)
+        return self._known
 
     def apply(self, work: Work, change: Change, source: ObjectVersion | None) -> Skip | None:
         """Do the work; a ``Skip`` says why there was nothing to do. Raises ReplicaNotEncrypted
@@ -128,11 +136,11 @@ class Applier:
         self._untouched.discard(key)
         if self._keeps_versions:
             return source.version_id != NULL_VERSION_ID
-        return key not in self._newest
+        return key not in self._newest()
 
     def _collect(self, change: Change, source: ObjectVersion) -> Skip | None:
         tx, target, key = self._tx, self._target, source.key
-        below = self._newest.get(key)
+        below = self._newest().get(key)
         if below is not None:
             there = tx.version(self._destination.id, key, source.version_id)
             if there is not None:

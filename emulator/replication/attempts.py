@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import TypeAlias
 
 import msgspec
 
@@ -21,7 +22,7 @@ from emulator.replication.encrypting import (
     replica_keys,
 )
 from emulator.replication.journal import Journal
-from emulator.replication.model import FailureReason, Refusal, Rule, Skip, Work
+from emulator.replication.model import FailureReason, Refusal, Rule, RuleSpec, Skip, Work
 from emulator.replication.outcomes import OutcomeLog
 from emulator.replication.ports import ReplicationTx, ReplicationView
 from emulator.replication.rights import Note, Rights, RuleRights, context_at
@@ -30,6 +31,9 @@ from emulator.replication.target import Target, find_target
 from emulator.replication.timing import Timings
 from emulator.rng import Rng
 
+PreparedRules: TypeAlias = "dict[int, tuple[RuleSpec, ReplicaKeys | None, CompiledRule]]"
+
+_RULES_KEPT = 1024
 _NO_ROLE = frozenset({FailureReason.ROLE_MISSING, FailureReason.ROLE_NOT_ASSUMABLE})
 
 
@@ -43,6 +47,18 @@ class Tools(msgspec.Struct, frozen=True):
     keys: KeyTools
     audit: Audit = msgspec.field(default_factory=Audit)
     outcomes: OutcomeLog = msgspec.field(default_factory=OutcomeLog)
+    prepared: PreparedRules = msgspec.field(default_factory=dict)
+
+    def prepared_rule(self, rule: Rule, keys: ReplicaKeys | None) -> CompiledRule:
+        """A rule prepared for decisions, as long as it asks for the same."""
+        kept = self.prepared.get(rule.uid)
+        if kept is not None and kept[0] is rule.spec and kept[1] == keys:
+            return kept[2]
+        if len(self.prepared) >= _RULES_KEPT:
+            self.prepared.clear()
+        made = compile_rule(rule.spec, self.settings, keys)
+        self.prepared[rule.uid] = (rule.spec, keys, made)
+        return made
 
     def compiled(
         self, view: ReplicationView, rule: Rule, source: Bucket, destination: Bucket | None
@@ -90,6 +106,7 @@ class Attempts:
     ) -> None:
         self.refusal: Refusal | None = None
         self.refused: dict[tuple[FailureReason, str], tuple[Refusal, str]] = {}
+        self.source: Bucket | None = None
         self.source_versioning = Versioning.NEVER
         self.destination_versioning: Versioning | None = None
         self.destination_class: StorageClass | None = None
@@ -107,14 +124,15 @@ class Attempts:
         target = find_target(tx, rule, tools.settings)
         if isinstance(target, Refusal):
             self.refusal = target
-            source = tx.bucket_by_id(rule.source_bucket_id)
-            if source is not None:
-                self.source_versioning = source.versioning
+            self.source = tx.bucket_by_id(rule.source_bucket_id)
+            if self.source is not None:
+                self.source_versioning = self.source.versioning
         else:
             self._open(target)
 
     def _open(self, target: Target) -> None:
         self.journal.destination_id = target.destination.id
+        self.source = target.source
         self.source_versioning = target.source.versioning
         self.destination_versioning = target.destination.versioning
         self.destination_class = target.destination.storage_class

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from emulator.domain.model import Change, ChangeKind, ObjectVersion
 from emulator.replication.attempts import Attempts, Tools
 from emulator.replication.counts import Counts
-from emulator.replication.decide import Decision, Facts, compile_rule, decide
+from emulator.replication.decide import Decision, Facts, decide
 from emulator.replication.encrypting import ReplicaNotReady
 from emulator.replication.model import (
     Effect,
@@ -41,11 +41,15 @@ def history_change(version: ObjectVersion, below: ObjectVersion | None) -> Chang
 
 
 class RuleBatch:
-    """The changes of one rule that one transaction works on: decided, tried in order, or stored."""
+    """The changes of one rule that one transaction works on: decided, tried in order, or stored.
+
+    ``has_tasks``: the rule may have stored tasks.
+    """
 
     def __init__(
         self, tx: ReplicationTx, rule: Rule, tools: Tools, now_ms: int, counts: Counts
     ) -> None:
+        self.has_tasks = True
         self.tx = tx
         self.rule = rule
         self.now_ms = now_ms
@@ -57,9 +61,10 @@ class RuleBatch:
         self._finished: list[Task] = []
         self._failures: list[Failure] = []
         self._held: list[int] = []
-        self.timing = tools.timing.of_rule(tx, rule)
+        self._is_begun = False
         self._attempts = Attempts(tx, rule, tools, now_ms, counts)
-        self._compiled = compile_rule(rule.spec, tools.settings, self._attempts.replica_keys)
+        self.timing = tools.timing.of_rule(tx, rule, self._attempts.source)
+        self._compiled = tools.prepared_rule(rule, self._attempts.replica_keys)
         self._journal = self._attempts.journal
 
     @property
@@ -72,12 +77,16 @@ class RuleBatch:
         """The bucket this batch writes to, if it can."""
         return self._attempts.destination_id
 
-    def prepare(self, keys: Sequence[str]) -> None:
-        """Read what is known of the keys that are about to be worked on."""
-        self.flush()
+    def prepare(self, keys: Sequence[str], *, retries: bool = False) -> None:
+        """Read what is known of the keys that are about to be worked on; ``retries``: for ``retry``
+        alone, before which nothing can be."""
+        if self._is_begun:
+            self.flush()
+        self._is_begun = True
         self._attempts.prepare(keys)
         uid = self.rule.uid
-        self._blocked = self.tx.keys_with_tasks(uid, keys) if self.tx.has_tasks(uid) else set()
+        asks = self.has_tasks and not retries
+        self._blocked = self.tx.keys_with_tasks(uid, keys) if asks else set()
 
     def take(self, change: Change, source: ObjectVersion | None) -> bool:
         """Carry out a change if it is due and nothing is before it; otherwise store it.
@@ -254,6 +263,7 @@ class RuleBatch:
         refusal: Refusal | None = None,
     ) -> None:
         self._blocked.add(change.key)
+        self.has_tasks = True
         self.counts.stored += 1
         self._journal.stored(change)
         self._new_tasks.append(

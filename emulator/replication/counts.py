@@ -49,15 +49,14 @@ class Counts(msgspec.Struct):
 
     def add(self, other: Counts) -> None:
         """Count what ``other`` counted, too."""
-        self._change(other, 1)
+        for name in _MOVES:
+            if moved := getattr(other, name):
+                setattr(self, name, getattr(self, name) + moved)
 
     def subtract(self, other: Counts) -> None:
         """Leave out what ``other`` counted."""
-        self._change(other, -1)
-
-    def _change(self, other: Counts, factor: int) -> None:
         for name in _MOVES:
-            setattr(self, name, getattr(self, name) + factor * getattr(other, name))
+            setattr(self, name, getattr(self, name) - getattr(other, name))
 
     @property
     def handled(self) -> int:

@@ -18,7 +18,7 @@ from emulator.replication.counts import Counts
 from emulator.replication.intake import Step, take_reading, try_due_tasks
 from emulator.replication.model import TaskState
 from emulator.replication.pages import PageCache
-from emulator.replication.ports import Reading, ReplicationStore, ReplicationTx, ReplicationView
+from emulator.replication.ports import ReplicationStore, ReplicationTx, ReplicationView
 from emulator.replication.refusal_log import RefusalLog
 from emulator.replication.rtc import look_at_rtc
 
@@ -42,6 +42,8 @@ class Engine(Background):
         self._last_reading = 0  # whose turn it was; likewise the next one
         self._last_history = 0
         self._pages = PageCache()
+        # Changes are forgotten as often as there are so many more of them.
+        self._forget_len = max(1, min(tools.settings.batch_len, tools.settings.change_history_len))
         self._refusals = RefusalLog()
 
     @property
@@ -82,21 +84,24 @@ class Engine(Background):
         return (await self._run_due(None)).progress
 
     async def _run_due(self, limit: int | None) -> Counts:
-        counts = Counts()
+        counts: Counts | None = None
         in_vain = 0
         resealing = self._tools.keys.resealing
-        while (limit is None or counts.handled < limit) and self._is_due():
+        while (limit is None or counts is None or counts.handled < limit) and self._is_due():
             done = await self._write_step()
             await resealing.prepare(self._store)
             self._refusals.say()
             self._tools.outcomes.say()
             self._total.add(done)
-            counts.add(done)
+            if counts is None:
+                counts = done
+            else:
+                counts.add(done)
             # A client can take the work away in between, but not for ever.
             in_vain = 0 if done.handled else in_vain + 1
             assert in_vain < _STEPS_IN_VAIN_MAX, "something is due and there is nothing to do"
         await resealing.discard()
-        return counts
+        return counts or Counts()
 
     async def _write_step(self) -> Counts:
         try:
@@ -151,18 +156,20 @@ class Engine(Background):
         step = Step(tx, self._tools, self._clock.now_ms(), self._pages)
         self._tools.outcomes.begin()
         timing = self._tools.timing
-        timing.refresh(tx, step.now_ms)
-        timing.links.run(tx, step.now_ms, step.left)
         instants = tx.rule_instants()
+        has_run = timing.refresh(tx, step.now_ms, instants.timing_version)
+        has_run |= timing.links.run(tx, step.now_ms, step.left)
+        step.has_tasks = instants.has_tasks
         if _is_past(lifecycle.moves_ms(instants), step.now_ms):
             lifecycle.move_rules(step)
             instants = tx.rule_instants()
-        if _is_past(tx.next_rtc_ms(), step.now_ms):
+        if _is_past(instants.rtc_ms, step.now_ms):
             look_at_rtc(step, self._tools)
         reads_history = _is_past(instants.history_ms, step.now_ms)
         # Neither a heap of refused tasks nor one busy rule may hold up the others.
         others = instants.unread or reads_history
-        try_due_tasks(step, max(1, step.left // 2) if others else max(1, step.left))
+        if has_run or _is_past(instants.tasks_ms, step.now_ms):
+            try_due_tasks(step, max(1, step.left // 2) if others else max(1, step.left))
         if instants.unread:
             self._read_changes(step)
         if reads_history:
@@ -173,19 +180,23 @@ class Engine(Background):
 
     def _read_changes(self, step: Step) -> None:
         """Take in new changes, those readings first whose turn it is."""
-        found = _from(step.tx, self._last_reading, step.left)
+        found = step.tx.unread_readings(self._last_reading, max(step.left, 0))
         share = _share(step, len(found))
         moved: set[int] = set()
+        full: set[int] = set()
         for known in found:
             if step.left <= 0:
                 break
             # one of the same bucket may have met it
             reading = step.tx.reading(known.id) if known.bucket_id in moved else known
             if reading is not None:
-                take_reading(step, reading, min(share, step.left))
+                last_seq = take_reading(step, reading, min(share, step.left))
                 moved.add(reading.bucket_id)
+                if last_seq // self._forget_len > reading.cursor_seq // self._forget_len:
+                    full.add(reading.bucket_id)
             self._last_reading = known.id
-        self._forget_changes(step.tx, moved)
+        if full:
+            self._forget_changes(step.tx, full)
 
     def _read_history(self, step: Step) -> None:
         """Read history, that of those rules first whose turn it is."""
@@ -200,13 +211,13 @@ class Engine(Background):
             read_history(step, rule, min(share, step.left))
             self._last_history = uid
 
-    def _forget_changes(self, tx: ReplicationTx, moved: set[int]) -> None:
+    def _forget_changes(self, tx: ReplicationTx, bucket_ids: set[int]) -> None:
         """Forget changes that every rule has taken in, but for the newest ones."""
         settings = self._tools.settings
         keep_after = tx.last_change_seq() - settings.change_history_len
         if keep_after <= 0:
             return
-        for bucket_id in sorted(moved):
+        for bucket_id in sorted(bucket_ids):
             taken_seq = tx.oldest_cursor(bucket_id)
             until_seq = keep_after if taken_seq is None else min(taken_seq, keep_after)
             tx.prune_changes(bucket_id, until_seq, limit=2 * settings.batch_len)
@@ -220,24 +231,11 @@ def _is_past(instant_ms: int | None, now_ms: int) -> bool:
     return instant_ms is not None and instant_ms <= now_ms
 
 
-def _from(tx: ReplicationTx, last_id: int, limit: int) -> list[Reading]:
-    """The readings with changes before them: those after ``last_id``, then the others."""
-    if limit <= 0:
-        return []
-    found = tx.unread_readings(last_id, limit)
-    if len(found) < limit and last_id > 0:
-        others = tx.unread_readings(0, limit - len(found))
-        found += [reading for reading in others if reading.id <= last_id]
-    return found
-
-
 def _next_due_ms(view: ReplicationView, now_ms: int) -> int | None:
     rules = view.rule_instants()
     if rules.unread:
         return now_ms
-    return _earliest(
-        lifecycle.moves_ms(rules), rules.history_ms, view.next_due_ms(), view.next_rtc_ms()
-    )
+    return _earliest(lifecycle.moves_ms(rules), rules.history_ms, rules.tasks_ms, rules.rtc_ms)
 
 
 def _next_planned_ms(view: ReplicationView, now_ms: int, links_ms: int | None) -> int | None:
@@ -252,9 +250,10 @@ def _next_planned_ms(view: ReplicationView, now_ms: int, links_ms: int | None) -
 
 
 def _last_refused_ms(view: ReplicationView) -> int | None:
-    instants = (view.rule_instants().last_history_ms, view.last_failed_ms())
+    instants = (view.last_history_ms(), view.last_failed_ms())
     return max((instant for instant in instants if instant is not None), default=None)
 
 
 def _earliest(*instants: int | None) -> int | None:
-    return min((instant for instant in instants if instant is not None), default=None)
+    known = [instant for instant in instants if instant is not None]
+    return min(known) if known else None

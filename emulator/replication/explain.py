@@ -12,7 +12,7 @@ from emulator.replication.batch import history_change
 from emulator.replication.decide import Decision, Facts, decide
 from emulator.replication.encrypting import ReplicaEncryption
 from emulator.replication.explain_links import with_link
-from emulator.replication.explain_notes import entry_note, key_checks, task_note
+from emulator.replication.explain_notes import entry_note, key_checks, role_checks, task_note
 from emulator.replication.explain_records import (
     EntryNote,
     Explanation,
@@ -174,7 +174,7 @@ class _RuleReading:
         self._settle_rights()
         checks = (*self._checks(), *self._key_checks(outcome))
         missing = tuple(check.refusal for check in checks if check.refusal is not None)
-        if self._cannot is not None:
+        if self._cannot is not None and self._cannot not in missing:
             missing = (self._cannot, *missing)
         standing, message = self._standing(outcome, task, replica)
         due_ms = self._next_attempt_ms(task)
@@ -328,7 +328,7 @@ class _RuleReading:
     def _checks(self) -> tuple[CheckedRight, ...]:
         """Every right of the rule, asked for this key."""
         if self._rights is None:
-            return ()
+            return role_checks(self._cannot)
         spec = self._rule.spec
         return tuple(
             self._rights.check(

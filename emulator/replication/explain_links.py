@@ -37,7 +37,7 @@ def with_link(
     down_ms = timing.figures(view, lane).down_since_ms
     if down_ms is not None:
         return _down(note, f"{_words(lane)} is down since {iso_time(down_ms)}")
-    return note if head is None or head.lane is None else _waiting(timing, note, head, now_ms)
+    return note if head is None or head.lane is None else _waiting(view, timing, note, head, now_ms)
 
 
 def _down(note: RuleNote, said: str) -> RuleNote:
@@ -58,9 +58,11 @@ def _down(note: RuleNote, said: str) -> RuleNote:
     )
 
 
-def _waiting(timing: Timings, note: RuleNote, head: Task, now_ms: int) -> RuleNote:
+def _waiting(
+    view: ReplicationView, timing: Timings, note: RuleNote, head: Task, now_ms: int
+) -> RuleNote:
     assert head.lane is not None
-    flying = timing.links.of_task(head.lane, head.id, now_ms)
+    flying = timing.links.of_task(view, head.lane, head.id, now_ms)
     ends_ms = None if flying is None else flying.ends_ms
     if flying is not None and ends_ms is not None:
         said = (

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from emulator.access.trust import ASSUME_ROLE
 from emulator.domain.model import Bucket, ObjectVersion
 from emulator.replication.explain_records import EntryNote, TaskNote
 from emulator.replication.explain_words import iso_time
 from emulator.replication.key_use import KeyCheck
-from emulator.replication.model import Task
+from emulator.replication.model import Refusal, Task
 from emulator.replication.ports import ReplicationView
 from emulator.replication.rights import CheckedRight
 
@@ -48,6 +49,21 @@ def task_note(task: Task) -> TaskNote:
         due=iso_time(task.due_ms),
         historical=task.change.seq == 0,
         refusal=task.refusal,
+    )
+
+
+def role_checks(refusal: Refusal | None) -> tuple[CheckedRight, ...]:
+    """The taking on of a rule's role, if that is what was refused."""
+    if refusal is None or refusal.action != ASSUME_ROLE:
+        return ()
+    return (
+        CheckedRight(
+            action=refusal.action,
+            resource=refusal.resource,
+            allowed=False,
+            decided_by=refusal.message.rstrip("."),
+            refusal=refusal,
+        ),
     )
 
 

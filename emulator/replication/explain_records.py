@@ -70,7 +70,8 @@ class RuleNote(msgspec.Struct, frozen=True, kw_only=True):
     ``standing`` and ``message`` are about the newest change of the key or version, ``skip_reason``
     says why it asks for nothing, ``refusal`` why it could not be carried out, or cannot be now; it
     is null of what was carried out or asks for nothing. ``checks`` are all rights the rule needs,
-    on keys as well, asked now for this key; ``missing`` are those that are refused, also where
+    on keys as well, asked now for this key, or the one of OSS to take the role on if that is
+    refused; ``missing`` are those that are refused, also where
     nothing is waiting for them.
     """
 

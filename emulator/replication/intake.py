@@ -16,7 +16,8 @@ from emulator.replication.ports import Reading, ReplicationTx, TaskRead
 class Step:
     """One transaction of the engine: its rules' batches, and what was read for them.
 
-    ``left`` is how many changes may still be handled in this transaction.
+    ``left`` is how many changes may still be handled in this transaction. ``has_tasks``: there may
+    have been stored tasks when it began.
     """
 
     def __init__(self, tx: ReplicationTx, tools: Tools, now_ms: int, pages: PageCache) -> None:
@@ -24,6 +25,7 @@ class Step:
         self.now_ms = now_ms
         self.counts = Counts()
         self.left = tools.settings.batch_len
+        self.has_tasks = True
         self._tools = tools
         self.pages = pages
         self._batches: dict[int, RuleBatch] = {}
@@ -38,12 +40,13 @@ class Step:
         batch = self._batches.get(rule.uid)
         if batch is None:
             batch = RuleBatch(self.tx, rule, self._tools, self.now_ms, self.counts)
+            batch.has_tasks = self.has_tasks
             self._batches[rule.uid] = batch
         return batch
 
 
-def take_reading(step: Step, reading: Reading, limit: int) -> None:
-    """Take in the next page of a reading, and move its cursor, in one transaction.
+def take_reading(step: Step, reading: Reading, limit: int) -> int:
+    """Take in the next page of a reading, and move its cursor, in one transaction; up to where.
 
     When not all rules fit into the transaction, those that do are ahead, and the next one goes on
     with the others. A rule that cannot go on yet gets a reading of its own, for the others to go
@@ -70,9 +73,10 @@ def take_reading(step: Step, reading: Reading, limit: int) -> None:
         for uid in ahead:
             tx.put_ahead(uid, page.end_seq)
         step.pages.keep_page(reading, page)
-    else:
-        step.counts.skipped += page.outside
-        tx.move_reading(reading, page.end_seq, is_last=page.is_last)
+        return reading.cursor_seq
+    step.counts.skipped += page.outside
+    tx.move_reading(reading, page.end_seq, is_last=page.is_last)
+    return page.end_seq
 
 
 class _Taken(Enum):
@@ -117,7 +121,7 @@ def try_due_tasks(step: Step, limit: int) -> None:
         rule = step.tx.rule_by_uid(uid)
         assert rule is not None, "a task outlived its rule"
         batch = step.batch(rule)
-        batch.prepare(_keys(task.change.key for task, _ in tasks))
+        batch.prepare(_keys(task.change.key for task, _ in tasks), retries=True)
         for task, source in tasks:
             batch.retry(task, source)
         batch.flush()

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from operator import attrgetter
+from typing import TypeVar
 
 from emulator.domain.model import Change, ChangeKind, ObjectVersion
-from emulator.replication.journal_ports import Ending, Miss, RtcRow, RuleStats
+from emulator.replication.journal_ports import Ending, Miss, RtcRow, RtcStats, RuleStats
 from emulator.replication.model import Effect, Refusal, RtcStatus, Rule, Skip, Task, Work
 from emulator.replication.outcomes import Outcome, OutcomeKind, OutcomeLog
 from emulator.replication.ports import ReplicationTx
@@ -19,13 +20,14 @@ from emulator.replication.ports import ReplicationTx
 MISSES_MAX = 1000  # of each rule, by key; the counts are of all
 
 _COPY = Effect.COPY_VERSION
+N = TypeVar("N", int, str)
 _effect = attrgetter("effect._value_")
 _reason = attrgetter("reason._value_")
 
 
 class Journal:
-    """Notes of one rule in one transaction, written by ``flush``: a reading and a writing for each
-    rule, however many changes it was.
+    """Notes of one rule in one transaction, written by ``flush``: a few statements for each rule,
+    however many changes it was.
 
     ``destination_id`` is the bucket that is written to, once it is known. ``task`` is the stored
     task that what happens is about, if it is about one.
@@ -134,36 +136,34 @@ class Journal:
             self._first_stored_ms = None
         if not (self._copied or self._works or self._skips or self._refusals):
             return 0
-        stats = self._tx.rule_stats(self._rule.uid)
-        self._add_to(stats)
-        if self._has_rtc:
+        more = self._counted()
+        if self._has_rtc and (self._copied or self._gone):
             row = self._tx.rtc(self._rule.uid)
             if row is not None and row.since_ms is not None:
-                self._flush_rtc(stats, row, row.since_ms)
-        self._tx.put_rule_stats(self._rule.uid, stats)
-        moved_bytes = sum([source.size_bytes for _, source in self._copied])
+                self._flush_rtc(more.rtc, row, row.since_ms)
+        self._tx.add_rule_stats(self._rule.uid, self.destination_id or 0, more)
         applied = len(self._copied) + len(self._works)
-        if moved_bytes and self.destination_id is not None:
-            self._tx.add_traffic(self._rule.source_bucket_id, self.destination_id, moved_bytes)
         self._begin()
         return applied
 
-    def _add_to(self, stats: RuleStats) -> None:
+    def _counted(self) -> RuleStats:
+        more = RuleStats(retries=self._retries)
         new = [each for each in self._copied if each[0].seq]
         if len(new) != len(self._copied):
             old = [source.size_bytes for change, source in self._copied if not change.seq]
-            stats.history_objects += len(old)
-            stats.history_bytes += sum(old)
-        stats.objects += len(new)
-        stats.objects_bytes += sum([source.size_bytes for _, source in new])
-        stats.retries += self._retries
-        _count(stats.effects, Counter(map(_effect, self._works)))
-        if self._copied:
-            _count(stats.effects, {_COPY.value: len(self._copied)})
-        _count(stats.skipped, Counter(map(_reason, self._skips)))
-        _count(stats.refused, Counter(map(_reason, self._refusals)))
-        for at_ms, objects in Counter([change.at_ms for change, _ in new]).items():
-            stats.latency.add(max(self._now_ms - at_ms, 0), objects)
+            more.history_objects, more.history_bytes = len(old), sum(old)
+        if new:
+            more.objects = len(new)
+            more.objects_bytes = sum([source.size_bytes for _, source in new])
+            for at_ms, objects in _counts([change.at_ms for change, _ in new]).items():
+                more.latency.add(max(self._now_ms - at_ms, 0), objects)
+        if self._works:
+            more.works = _counts(list(map(_effect, self._works)))
+        if self._skips:
+            more.skipped = _counts(list(map(_reason, self._skips)))
+        if self._refusals:
+            more.refused = _counts(list(map(_reason, self._refusals)))
+        return more
 
     def _wait_for_history(self) -> None:
         """Look whether the copying of history, which holds the time control up, has ended."""
@@ -171,25 +171,25 @@ class Journal:
         if rule is not None and rule.history.done and not self._tx.has_open_history(rule.uid):
             self._tx.look_at_rtc(rule.uid, self._now_ms)
 
-    def _flush_rtc(self, stats: RuleStats, row: RtcRow, since_ms: int) -> None:
-        """Note which objects came in time and which did not."""
+    def _flush_rtc(self, rtc: RtcStats, row: RtcRow, since_ms: int) -> None:
+        """Count and note which objects came in time and which did not."""
         ended: list[tuple[int, Ending]] = []
         misses: list[Miss] = []
         late = [each for each in self._late if each[0].at_ms >= since_ms]
         arrived = sum(change.seq > 0 and change.at_ms >= since_ms for change, _ in self._copied)
-        stats.rtc.objects += arrived
-        stats.rtc.within += arrived - len(late)
-        stats.rtc.caught_up += len(late)
+        rtc.objects += arrived
+        rtc.within += arrived - len(late)
+        rtc.caught_up += len(late)
         for change, size_bytes, was_stored in late:
             if not was_stored or change.seq > row.checked_seq:
-                stats.rtc.missed += 1
+                rtc.missed += 1
                 misses.append(self._miss(change, size_bytes))
             ended.append((change.seq, Ending.CAUGHT_UP))
             if self._log is not None:
                 self._say(OutcomeKind.CAUGHT_UP, change, _COPY.value)
         for change in self._gone:
             if since_ms <= change.at_ms < self._late_before_ms and change.seq <= row.checked_seq:
-                stats.rtc.gone += 1
+                rtc.gone += 1
                 ended.append((change.seq, Ending.GONE))
         if misses:
             self._tx.insert_misses(self._rule.uid, misses, kept_max=MISSES_MAX)
@@ -213,6 +213,5 @@ class Journal:
         )
 
 
-def _count(counts: dict[str, int], more: dict[str, int]) -> None:
-    for name, count in more.items():
-        counts[name] = counts.get(name, 0) + count
+def _counts(names: list[N]) -> dict[N, int]:
+    return {names[0]: 1} if len(names) == 1 else Counter(names)

@@ -9,7 +9,7 @@ from typing import Protocol
 import msgspec
 
 from emulator.replication.latency import Latency
-from emulator.replication.model import Rule, Task
+from emulator.replication.model import Effect, Rule, Task
 
 
 class RtcStats(msgspec.Struct, omit_defaults=True):
@@ -34,10 +34,9 @@ class RtcStats(msgspec.Struct, omit_defaults=True):
 class RuleStats(msgspec.Struct, omit_defaults=True):
     """What replication did for one rule since the rule was made.
 
-    ``effects`` counts what was carried out by ``Effect``, historical data included; ``objects``
-    are new objects alone, ``history_objects`` copies of historical versions. ``retries`` are
-    attempts of what was refused before. ``latency`` is of new objects, from the client's change to
-    the replica.
+    ``objects`` are copies of new objects, ``history_objects`` of historical versions; ``works``
+    counts what else was carried out by ``Effect``. ``retries`` are attempts of what was refused
+    before. ``latency`` is of new objects, from the client's change to the replica.
     """
 
     objects: int = 0
@@ -45,11 +44,17 @@ class RuleStats(msgspec.Struct, omit_defaults=True):
     history_objects: int = 0
     history_bytes: int = 0
     retries: int = 0
-    effects: dict[str, int] = {}
+    works: dict[str, int] = {}
     skipped: dict[str, int] = {}
     refused: dict[str, int] = {}
     latency: Latency = msgspec.field(default_factory=Latency)
     rtc: RtcStats = msgspec.field(default_factory=RtcStats)
+
+    @property
+    def effects(self) -> dict[str, int]:
+        """Everything that was carried out by ``Effect``, historical data included."""
+        copies = self.objects + self.history_objects
+        return {**self.works, Effect.COPY_VERSION.value: copies} if copies else self.works
 
 
 class OpenCount(msgspec.Struct, frozen=True, gc=False):
@@ -212,12 +217,12 @@ class JournalView(Protocol):
 class JournalTx(JournalView, Protocol):
     """Noting."""
 
-    def put_rule_stats(self, uid: int, stats: RuleStats) -> None:
-        """Store what was done for a rule."""
+    def add_rule_stats(self, uid: int, destination_id: int, more: RuleStats) -> None:
+        """Add what was done for a rule; its copies went to this bucket (0: there are none)."""
         ...
 
-    def add_traffic(self, source_id: int, destination_id: int, size_bytes: int) -> None:
-        """Bytes went from one bucket to another."""
+    def forget_rtc_stats(self, uid: int) -> None:
+        """Count the objects under the time control of a rule from 0."""
         ...
 
     def hasten_failed(

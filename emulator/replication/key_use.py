@@ -146,17 +146,21 @@ class Asker(msgspec.Struct, frozen=True, kw_only=True):
 
     def _denied(self, use: KeyUse, error: KeyDenied) -> Refusal:
         decision, arn = error.decision, error.key_arn
+        message = f"The role may not use the key: {decision.message}"
         if decision.statement is None:
             where = _WHERE.get(decision.reason, "in a policy of the role")
             remedy = f"Allow {use.action} on {arn} to {self._role_arn()} {where}."
         else:
             remedy = f"Remove or narrow {decision.statement.describe()}."
+        if decision.near is not None:
+            message = f"{message}; {decision.near.describe()}"
+            remedy = decision.near.remedy(remedy)
         return Refusal(
             reason=use.denied,
             action=use.action,
             resource=arn,
             statement="" if decision.statement is None else decision.statement.describe(),
-            message=f"The role may not use the key: {decision.message}.",
+            message=f"{message}.",
             remedy=remedy,
         )
 

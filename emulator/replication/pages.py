@@ -106,7 +106,12 @@ class PageCache:
     def take_page(self, reading: Reading) -> Page | None:
         """The page that was kept of a reading, which is not kept any longer."""
         kept = self._pages.pop(reading.id, None)
-        return kept[1] if kept is not None and kept[0] == reading else None
+        if kept is None or (kept[0].cursor_seq, kept[0].version) != (
+            reading.cursor_seq,
+            reading.version,
+        ):
+            return None
+        return kept[1]
 
     def keep_page(self, reading: Reading, page: Page) -> None:
         """Keep a page until its rules are done with it. There may be more changes by then."""
@@ -124,10 +129,9 @@ def read_page(tx: ReplicationTx, reading: Reading, index: RuleIndex, limit: int)
 
     It ends where another reading of the bucket stands, so that the two go on together.
     """
-    further = None
-    if reading.until_seq is None:
-        further = tx.further_cursor(reading.bucket_id, reading.cursor_seq)
-    until_seq = further or reading.until_seq
+    until_seq = reading.until_seq
+    if until_seq is None:
+        until_seq = reading.further_seq
     if not index.is_plain:
         return _dealt_page(tx, reading, index, limit, until_seq)
     length = max(min(limit, RULE_LEN_MIN), limit // len(index.uids))

@@ -33,7 +33,8 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     """Rules of a bucket that stand at the same change, and read on together.
 
     ``cursor_seq`` is the last change taken in, ``until_seq`` the last that may be. ``version`` is
-    another one whenever its rules are others, or ask for something else.
+    another one whenever its rules are others, or ask for something else. ``further_seq`` is where
+    the next reading of the bucket stands that is further on.
     """
 
     id: int
@@ -41,21 +42,27 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     cursor_seq: int
     until_seq: int | None
     version: int
+    further_seq: int | None = None
 
 
 class RuleInstants(msgspec.Struct, frozen=True, gc=False):
     """What all rules together wait for; ``None``: no rule waits for such a thing.
 
     ``unread``: some change is not taken in yet. ``starts_ms`` and ``closes_ms``: when the next
-    rule does. ``history_ms``: when history may be read on; ``last_history_ms``: when that of every
-    rule may be.
+    rule does. ``history_ms``: when history may be read on. ``rtc_ms``: when some time control has
+    to be looked at. ``tasks_ms``: when the next stored task is due that waits for nothing else;
+    ``has_tasks``: there are stored tasks of whatever kind. ``timing_version`` is that of the timing
+    that was asked for, 0 of none.
     """
 
     unread: bool
     starts_ms: int | None
     closes_ms: int | None
     history_ms: int | None
-    last_history_ms: int | None
+    rtc_ms: int | None
+    has_tasks: bool
+    tasks_ms: int | None
+    timing_version: int
 
 
 class HistoryPause(msgspec.Struct, frozen=True, gc=False):

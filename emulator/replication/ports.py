@@ -62,7 +62,11 @@ class ReplicationView(MetaView, KeyView, JournalView, LaneView, Protocol):
         ...
 
     def rule_instants(self) -> RuleInstants:
-        """When rules have something to do next, of all rules together."""
+        """When there is something to do next, of all rules together."""
+        ...
+
+    def last_history_ms(self) -> int | None:
+        """When the history of every rule may be read on."""
         ...
 
     def rules_to_start(self, now_ms: int, limit: int) -> list[int]:
@@ -88,7 +92,8 @@ class ReplicationView(MetaView, KeyView, JournalView, LaneView, Protocol):
     # readings
 
     def unread_readings(self, after_id: int, limit: int) -> list[Reading]:
-        """The readings after ``after_id`` that may have changes before them, by ``id``."""
+        """The readings that may have changes before them by ``id``, those up to ``after_id``
+        last."""
         ...
 
     def reading(self, reading_id: int) -> Reading | None:
@@ -97,10 +102,6 @@ class ReplicationView(MetaView, KeyView, JournalView, LaneView, Protocol):
 
     def specs_of_reading(self, reading_id: int) -> dict[int, RuleSpec]:
         """What each rule of a reading asks for, by its ``uid``."""
-        ...
-
-    def further_cursor(self, bucket_id: int, cursor_seq: int) -> int | None:
-        """Where the next reading of the bucket stands that is further on."""
         ...
 
     def oldest_cursor(self, bucket_id: int) -> int | None:
@@ -145,12 +146,9 @@ class ReplicationView(MetaView, KeyView, JournalView, LaneView, Protocol):
         """Tasks due by now that head their rule and key, the longest due first."""
         ...
 
-    def next_due_ms(self) -> int | None:
-        """The earliest due time among the tasks that head their rule and key."""
-        ...
-
     def next_waiting_ms(self) -> int | None:
-        """The same among those that were never tried."""
+        """The earliest due time among the tasks that head their rule and key and were never
+        tried."""
         ...
 
     def last_failed_ms(self) -> int | None:

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TypeAlias
 
 import msgspec
@@ -30,7 +31,7 @@ from emulator.access.identity import Principal, Role
 from emulator.access.identity_store import IdentityStore
 from emulator.access.policy.cache import PolicyCache
 from emulator.access.policy.conditions import Context
-from emulator.access.policy.evaluate import Outcome
+from emulator.access.policy.evaluate import Evaluation, Outcome
 from emulator.access.policy.faults import PolicyError
 from emulator.access.policy.records import NamedPolicy, PolicyKind
 from emulator.access.replication_rights import (
@@ -42,7 +43,13 @@ from emulator.access.replication_rights import (
     prepare_right,
     service_context,
 )
-from emulator.access.trust import OSS_SERVICE, may_assume, role_principal, trust_policy
+from emulator.access.trust import (
+    OSS_SERVICE,
+    may_assume,
+    nearly_trusted,
+    role_principal,
+    trust_policy,
+)
 from emulator.domain.model import Bucket
 from emulator.replication.model import Effect, FailureReason, Refusal, Work
 from emulator.replication.settings import ReplicationSettings
@@ -277,20 +284,9 @@ class Rights:
                 message=f"The account {account_uid} has no role {role_name}.",
                 remedy=f"Create the role {role_name} in the account {account_uid}.",
             )
-        said = may_assume(trust_policy(role, self._policies), OSS_SERVICE, context)
-        if said.effect is Outcome.ALLOW:
-            return role
-        return Refusal(
-            reason=FailureReason.ROLE_NOT_ASSUMABLE,
-            action="sts:AssumeRole",
-            resource=role.arn,
-            statement="" if said.statement is None else said.statement.describe(),
-            message=f"The trust policy of the role {role.name} does not let OSS take it on.",
-            remedy=(
-                f"Allow sts:AssumeRole to the service {OSS_SERVICE.name} in the trust policy of "
-                f"{role.name}."
-            ),
-        )
+        trust = trust_policy(role, self._policies)
+        said = may_assume(trust, OSS_SERVICE, context)
+        return role if said.effect is Outcome.ALLOW else _not_trusted(role, trust, said, context)
 
     def _end(self, bucket: Bucket) -> BucketEnd:
         policy = None
@@ -301,9 +297,36 @@ class Rights:
         )
 
 
+def _not_trusted(role: Role, trust: NamedPolicy, said: Evaluation, context: Context) -> Refusal:
+    message = f"The trust policy of the role {role.name} does not let OSS take it on"
+    remedy = (
+        f"Allow sts:AssumeRole to the service {OSS_SERVICE.name} in the trust policy of "
+        f"{role.name}."
+    )
+    if said.statement is not None:
+        remedy = f"Remove or narrow {said.statement.describe()}."
+    else:
+        near = nearly_trusted(trust, OSS_SERVICE, context)
+        if near is not None:
+            message, remedy = f"{message}: {near.describe()}", near.remedy(remedy)
+    return Refusal(
+        reason=FailureReason.ROLE_NOT_ASSUMABLE,
+        action="sts:AssumeRole",
+        resource=role.arn,
+        statement="" if said.statement is None else said.statement.describe(),
+        message=f"{message}.",
+        remedy=remedy,
+    )
+
+
 def context_at(now_ms: int) -> Context:
     """What conditions see when OSS acts for itself at an instant."""
-    at = datetime.fromtimestamp(min(max(now_ms, 0), _LAST_MS) / 1000, UTC)
+    return _context_of_second(min(max(now_ms, 0), _LAST_MS) // 1000)
+
+
+@lru_cache(maxsize=16)
+def _context_of_second(instant_s: int) -> Context:
+    at = datetime.fromtimestamp(instant_s, UTC)
     return service_context(at.isoformat(timespec="seconds"))
 
 

@@ -15,7 +15,7 @@ import msgspec
 from emulator.replication.attempts import Tools
 from emulator.replication.intake import Step
 from emulator.replication.journal import MISSES_MAX
-from emulator.replication.journal_ports import Miss, Pending, RtcRow, RtcStats
+from emulator.replication.journal_ports import Miss, Pending, RtcRow, RtcStats, RuleStats
 from emulator.replication.model import Effect, RtcStatus, Rule, RuleState
 from emulator.replication.outcomes import Outcome, OutcomeKind
 from emulator.replication.ports import ReplicationTx
@@ -25,10 +25,7 @@ def ask_rtc(tx: ReplicationTx, rule: Rule, now_ms: int) -> None:
     """Time control was asked for; what it came to in an earlier time is forgotten."""
     due_ms = max(now_ms, rule.starts_ms) if rule.state is RuleState.STARTING else now_ms
     tx.put_rtc(RtcRow(rule_uid=rule.uid, asked_ms=now_ms, due_ms=due_ms))
-    stats = tx.rule_stats(rule.uid)
-    if stats.rtc != RtcStats():
-        stats.rtc = RtcStats()
-        tx.put_rule_stats(rule.uid, stats)
+    tx.forget_rtc_stats(rule.uid)
     tx.drop_misses(rule.uid)
 
 
@@ -90,9 +87,7 @@ def _look_for_late(step: Step, tools: Tools, rule: Rule, row: RtcRow, limit: int
     since_ms = row.since_ms or 0
     late = [task for task in passed if task.is_object and task.at_ms >= since_ms]
     if late:
-        stats = tx.rule_stats(rule.uid)
-        stats.rtc.missed += len(late)
-        tx.put_rule_stats(rule.uid, stats)
+        tx.add_rule_stats(rule.uid, 0, RuleStats(rtc=RtcStats(missed=len(late))))
         misses = [_miss(rule, task, tools.settings.rtc_threshold_ms) for task in late]
         tx.insert_misses(rule.uid, misses, kept_max=MISSES_MAX)
         if tools.outcomes.listener is not None:

@@ -71,14 +71,15 @@ class ServiceServer:
         return await operation.handler(call)
 
     def _product(self, rpc: RpcRequest, answer: _Answer) -> Product:
+        product = self._products.get(rpc.version)
+        if product is not None:
+            answer.dialect = product.dialect
         if rpc.method not in _METHODS:
-            raise gateway_error("UnsupportedHTTPMethod")
+            raise answer.dialect.unsupported_method()
         if not rpc.version:
             raise missing("Version")
-        product = self._products.get(rpc.version)
         if product is None:
             raise gateway_error("InvalidVersion")
-        answer.dialect = product.dialect
         if not rpc.action:
             raise missing("Action")
         return product

@@ -15,28 +15,31 @@ ROOT_KEY_NAME = "root.key"
 
 
 class RootKeyLost(DataFolderError):
-    """The folder holds keys that the root key, if there is one, does not open."""
+    """What the folder keeps encrypted is not opened by the root key, if there is one."""
 
     def __init__(self, folder: Path, problem: str) -> None:
         self.folder = folder
         super().__init__(
-            f"the data folder {folder} holds keys of the key service, and {ROOT_KEY_NAME} "
+            f"the data folder {folder} encrypts keys and objects, and its {ROOT_KEY_NAME} "
             f"{problem}: put back the file that belongs to this folder, or give another folder"
         )
 
 
-def open_root_key(data: str, sealed_with: str, entropy: Entropy) -> bytes:
+def open_root_key(
+    data: str, sealed_with: str, entropy: Entropy, *, holds_sealed: bool = False
+) -> bytes:
     """The root key of a data folder, or one for the life of the process in ``:memory:``.
 
-    ``sealed_with`` is the fingerprint the store keeps, ``""`` while it has no keys: only then a
-    key is made, and it is durable before any other key can be stored. Blocks on the disk. Raises
-    RootKeyLost where keys are there and the file is another's, damaged or missing.
+    ``sealed_with`` is the fingerprint the store keeps, ``""`` until a start has got so far: only
+    then a key is made, and it is durable before anything is sealed with it. ``holds_sealed``:
+    something is sealed all the same, by a release that kept no fingerprint. Blocks on the disk.
+    Raises RootKeyLost where the file is another's, damaged or missing.
     """
     if data == MEMORY:
         return entropy(ROOT_KEY_BYTES)
     folder = Path(data)
     path = folder / ROOT_KEY_NAME
-    if sealed_with and not path.exists():
+    if (sealed_with or holds_sealed) and not path.exists():
         raise RootKeyLost(folder, "is missing")
     root_key = kept_secret(path, lambda: entropy(ROOT_KEY_BYTES))
     if len(root_key) != ROOT_KEY_BYTES:

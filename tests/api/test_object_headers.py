@@ -234,6 +234,7 @@ SSE_WRONG = [
     ({"x-oss-server-side-data-encryption": "x"}, "InvalidDataEncryptionAlgorithmError"),
     ({SSE: "KMS", f"{SSE}-key-id": ""}, "InvalidParameter"),
     ({SSE: "AES256", f"{SSE}-key-id": "k"}, "InvalidArgument"),
+    ({f"{SSE}-key-id": "k"}, "InvalidArgument"),
 ]  # fmt: skip
 
 

@@ -46,7 +46,7 @@ def explain(server: EmulatorProcess, bucket: oss2.Bucket, key: str) -> Any:
 
 def test_by_default_everything_is_instant(lab: Lab) -> None:
     shown = lab.server.control("GET", "replication/timing")
-    assert shown == {"default": {"model": "instant", "lag_s": 0.0}}
+    assert shown == {"default": {"model": "instant", "lag_s": 0.0, "down": False}}
     assert lab.server.control("GET", "replication/transfers")["transfers"] == []
 
 
@@ -80,9 +80,9 @@ def test_what_is_shown_can_be_put_again(lab: Lab) -> None:
         (b'{"regions": [{"from": "cn-hangzhou"}]}', 400, "`to`"),
         (b'{"regions": [{"from": "hangzhou", "to": "cn-shanghai"}]}', 400, "regions[0].from"),
         (
-            b'{"regions": [{"from": "cn-hangzhou", "to": "cn-shanghai", "down": true}]}',
+            b'{"regions": [{"from": "cn-hangzhou", "to": "cn-shanghai", "parallel": 2}]}',
             400,
-            "regions[0].down: the model instant has no down",
+            "regions[0].parallel: the model instant has no parallel",
         ),
         (
             b'{"regions": [{"from": "cn-hangzhou", "to": "cn-shanghai"},'

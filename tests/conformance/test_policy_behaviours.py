@@ -373,6 +373,15 @@ def test_b59_strangers_read_what_is_public_and_manage_nothing(
     for manage in (nobody.get_bucket_acl, nobody.get_bucket_info, nobody.delete_bucket):
         refused(manage)
     refused(lambda: nobody.put_bucket_acl("private"))
+    bucket.put_bucket_acl("private")
+    give_policy(bucket, {"Effect": "Allow", "Action": ["oss:*"], "Principal": ["*"]})
+    assert nobody.get_object("a.txt").read() == b"content"
+    nobody.list_objects()
+    for manage in (nobody.get_bucket_acl, nobody.get_bucket_info, nobody.get_bucket_policy):
+        refused(manage)
+    refused(nobody.delete_bucket_policy)
+    refused(lambda: nobody.put_bucket_acl("public-read-write"))
+    bucket.get_bucket_policy()
 
 
 def test_b60_the_acl_of_an_object_goes_before_that_of_its_bucket(

@@ -121,7 +121,7 @@ def check_named(setup: RamSetup, lack: Lack, after_seq: int) -> None:
     assert stopped_by in missing
     assert remedy_of(setup, lack) in refusal["remedy"]
     denied = [(each["action"], each["resource"]) for each in note["checks"] if not each["allowed"]]
-    assert sorted(denied) == ([] if lack.part in (Part.TRUST, Part.ROLE) else sorted(missing))
+    assert sorted(denied) == sorted(missing)
     audited = setup.audited(after_seq, decision="deny")
     assert {right_of(each) for each in audited} == {stopped_by}
     assert all(setup.role in each["principal"] for each in audited)

@@ -33,7 +33,6 @@ from tests.support.ram_setups import (
     FAMILIES,
     KEY,
     RULE_CLIENTS,
-    Part,
     Services,
     right_of,
     start_accounts,
@@ -141,8 +140,7 @@ def check_named(setup: KmsSetup, lack: AnyLack, after_seq: int) -> None:
     assert cure in refusal["remedy"]
     assert said in note["message"]
     denied = [(each["action"], each["resource"]) for each in note["checks"] if not each["allowed"]]
-    nobody_acts = lack.part in (Part.TRUST, Part.ROLE)
-    assert sorted(denied) == ([] if nobody_acts else sorted(missing))
+    assert sorted(denied) == sorted(missing)
     audited = setup.audited(after_seq, decision="deny")
     assert {right_of(each) for each in audited} == {stopped_by}
     assert all(setup.role in each["principal"] for each in audited)

@@ -12,9 +12,11 @@ from emulator.replication.journal_ports import (
     Miss,
     OpenCount,
     RtcRow,
+    RtcStats,
     RuleStats,
     Traffic,
 )
+from emulator.replication.latency import Latency
 from emulator.replication.model import FailureReason, Refusal, Rule, RuleSpec, TaskState
 from emulator.replication.ports import Failure, NewRule, NewTask, ReplicationTx
 from emulator.storage.sqlite.replication import stats
@@ -131,15 +133,79 @@ async def test_open_tasks_are_counted_as_they_come_and_go(store: SqliteStore, ru
         assert view.open_task_counts() == {}
 
 
-async def test_traffic_adds_up_by_bucket_and_goes_with_it(store: SqliteStore) -> None:
-    one, two = await make_bucket(store, "one"), await make_bucket(store, "two")
-    await store.write(lambda tx: tx.add_traffic(one.id, two.id, 5))
-    await store.write(lambda tx: tx.add_traffic(two.id, one.id, 2))
+async def test_traffic_adds_up_by_bucket_and_goes_with_it(store: SqliteStore, rule: Rule) -> None:
+    two = await make_bucket(store, "two")
+    other = await make_rule(store, two.id, "other")
+    source_id = rule.source_bucket_id
     with store.read() as view:
-        assert view.traffic() == [Traffic("one", 5, 2), Traffic("two", 2, 5)]
-    await store.write(lambda tx: tx.delete_bucket(one.id))
+        source = view.bucket_by_id(source_id)
+    assert source is not None
+    moved = RuleStats(objects=1, objects_bytes=3, history_objects=1, history_bytes=2)
+    await store.write(lambda tx: tx.add_rule_stats(rule.uid, two.id, moved))
+    back = RuleStats(objects=2, objects_bytes=2)
+    await store.write(lambda tx: tx.add_rule_stats(other.uid, source_id, back))
+    both = sorted([Traffic(source.name, 5, 2), Traffic("two", 2, 5)], key=lambda each: each.bucket)
+    with store.read() as view:
+        assert view.traffic() == both
+    await store.write(lambda tx: tx.delete_rule(rule.uid))
+    await store.write(lambda tx: tx.delete_rule(other.uid))
+    with store.read() as view:
+        assert view.traffic() == both
+    await store.write(lambda tx: tx.delete_bucket(source_id))
     with store.read() as view:
         assert view.traffic() == [Traffic("two", 2, 5)]
+
+
+async def test_a_bucket_made_anew_begins_without_the_traffic_of_the_former(
+    store: SqliteStore, rule: Rule
+) -> None:
+    two = await make_bucket(store, "two")
+    moved = RuleStats(objects=1, objects_bytes=3)
+    await store.write(lambda tx: tx.add_rule_stats(rule.uid, two.id, moved))
+    await store.write(lambda tx: tx.delete_bucket(two.id))
+    again = await make_bucket(store, "two")
+    await store.write(lambda tx: tx.add_rule_stats(rule.uid, again.id, moved))
+    with store.read() as view:
+        assert [each for each in view.traffic() if each.bucket == "two"] == [Traffic("two", 0, 3)]
+        assert view.rule_stats(rule.uid).objects_bytes == 6
+
+
+async def test_what_was_done_for_a_rule_adds_up(store: SqliteStore, rule: Rule) -> None:
+    first = RuleStats(
+        objects=1,
+        retries=2,
+        works={"copy-marker": 1},
+        skipped={"is-replica": 2},
+        refused={"link-down": 3},
+        latency=Latency(1, 40, 40, {40: 1}),
+        rtc=RtcStats(objects=1, within=1),
+    )
+    second = RuleStats(
+        history_objects=1,
+        works={"copy-marker": 1, "update-version": 1},
+        latency=Latency(2, 60, 30, {40: 1, 20: 1}),
+        rtc=RtcStats(missed=2, caught_up=1, gone=1),
+    )
+    for more in (first, second):
+        await store.write(lambda tx, more=more: tx.add_rule_stats(rule.uid, 0, more))  # type: ignore[misc]
+    with store.read() as view:
+        assert view.rule_stats(rule.uid) == RuleStats(
+            objects=1,
+            history_objects=1,
+            retries=2,
+            works={"copy-marker": 2, "update-version": 1},
+            skipped={"is-replica": 2},
+            refused={"link-down": 3},
+            latency=Latency(3, 100, 40, {40: 2, 20: 1}),
+            rtc=RtcStats(1, 1, 2, 1, 1),
+        )
+        assert view.rule_stats(rule.uid).effects == {
+            "copy-marker": 2, "update-version": 1, "copy-version": 2,
+        }  # fmt: skip
+    await store.write(lambda tx: tx.forget_rtc_stats(rule.uid))
+    with store.read() as view:
+        assert view.rule_stats(rule.uid).rtc == RtcStats()
+        assert view.rule_stats(rule.uid).retries == 2
 
 
 async def test_pending_tasks_in_the_order_of_their_changes(store: SqliteStore, rule: Rule) -> None:
@@ -285,7 +351,7 @@ async def test_everything_goes_with_the_rule(store: SqliteStore, rule: Rule) -> 
     other = await make_rule(store, rule.source_bucket_id, "other")
 
     def fill(tx: ReplicationTx, of: Rule) -> None:
-        tx.put_rule_stats(of.uid, RuleStats(objects=1))
+        tx.add_rule_stats(of.uid, 0, RuleStats(objects=1))
         tx.insert_tasks([task(of, "k", 1)])
         tx.put_rtc(RtcRow(rule_uid=of.uid, asked_ms=1, due_ms=2))
         tx.insert_misses(of.uid, [miss(of, 1)], kept_max=9)

@@ -48,6 +48,15 @@ async def test_keys_are_found_by_id_version_and_account(store: SqliteStore) -> N
         ) != VAULT.unseal(new.primary_version, view.kms_versions(new.id)[0].sealed)
 
 
+async def test_the_first_fingerprint_stays(store: SqliteStore) -> None:
+    await store.write(lambda tx: tx.keep_kms_root("first"))
+    await store.write(lambda tx: tx.keep_kms_root("second"))
+    await made(store)
+    with store.read() as view:
+        assert view.kms_root_fingerprint() == "first"
+        assert view.newest_sealed_objects() == []
+
+
 async def test_without_keys_there_is_no_fingerprint(store: SqliteStore) -> None:
     with store.read() as view:
         assert view.kms_root_fingerprint() == ""

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from emulator.domain.encryption import KeyHolder, default_key_id
 from tests.services.conftest import ROOT_A, World
+from tests.support.key_service import bucket_of_a, sse_kms
 from tests.support.process import UID_A
 from tests.support.rpc import Refused, call_v1
 
@@ -342,3 +344,53 @@ def test_what_an_account_asks(kms: Keys) -> None:
     assert kms("DescribeAccountKmsStatus")["AccountStatus"] == "Enabled"
     regions = kms("DescribeRegions")["Regions"]["Region"]
     assert {"RegionId": "cn-hangzhou"} in regions
+
+
+def test_refusals_are_worded_as_the_service_words_them(kms: Keys) -> None:
+    """(KMS, common errors; documented)."""
+
+    def message(action: str, **parameters: Any) -> str:
+        answer = call_v1(kms.world.server, ROOT_A, "kms", action, **parameters)
+        assert answer.status >= 400
+        return str(answer.json["Message"])
+
+    key_id = kms.make()
+    alias = kms.alias(key_id)
+    encrypting = {"KeyId": key_id, "Plaintext": "YQ=="}
+    rejected = "The request was rejected because the key state is {}."
+    assert message("EnableKey", KeyId=alias) == "Alias is not valid for this api."
+    assert message("CreateAlias", KeyId=key_id, AliasName=alias) == "AliasName Already Exists."
+    assert message("CancelKeyDeletion", KeyId=key_id) == "Keystate modified failed."
+    assert message("DescribeKey") == 'The parameter "KeyId" is needed but not provided.'
+    spec = {"KeyId": key_id, "KeySpec": "AES_512"}
+    assert message("GenerateDataKey", **spec) == 'The specified parameter "KeySpec" is not valid.'
+    kms("DisableKey", KeyId=key_id)
+    assert message("Encrypt", **encrypting) == rejected.format("Disabled")
+    kms("ScheduleKeyDeletion", KeyId=key_id, **WINDOW)
+    assert message("Encrypt", **encrypting) == rejected.format("PendingDeletion")
+    waiting = {**encrypting, "KeyId": kms.make(Origin="EXTERNAL")}
+    assert message("Encrypt", **waiting) == rejected.format("PendingImport")
+
+
+def test_the_key_of_oss_takes_no_tags(kms: Keys) -> None:
+    server = kms.world.server
+    bucket = bucket_of_a(server, "src-bucket")
+    bucket.put_object(kms.world.name("key"), b"x", headers=sse_kms())
+    key_id = default_key_id(KeyHolder(UID_A, "cn-hangzhou"))
+    asked: dict[str, Any] = {"KeyId": key_id, "TagKeys": '["a"]'}
+    asked["Tags"] = '[{"TagKey":"a","TagValue":"b"}]'
+    newer: dict[str, Any] = {
+        "ResourceType": "key",
+        "ResourceId.1": key_id,
+        "Tag.1.Key": "a",
+        "TagKey.1": "a",
+    }
+    for action, given in (
+        ("TagResource", asked),
+        ("UntagResource", asked),
+        ("TagResources", newer),
+        ("UntagResources", newer),
+    ):
+        answer = call_v1(server, ROOT_A, "kms", action, **given)
+        assert (answer.status, answer.json["Code"]) == (403, "Forbidden.NoPermission"), action
+    assert kms("ListResourceTags", KeyId=key_id)["Tags"]["Tag"] == []

@@ -121,7 +121,8 @@ def test_what_was_damaged_is_refused(kms: Crypto) -> None:
 
 
 def test_a_context_that_is_none_is_refused(kms: Crypto) -> None:
-    for wrong in ('{"a":1}', "[]", "x", json.dumps({"a": "b" * 8192})):
+    twice = '{"a":"b","a":"b"}'
+    for wrong in ('{"a":1}', "[]", "x", json.dumps({"a": "b" * 8192}), twice):
         answer = call_v1(
             kms.world.server,
             ROOT_A,

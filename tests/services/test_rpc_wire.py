@@ -230,6 +230,7 @@ def test_requests_that_are_not_whole(server: EmulatorProcess) -> None:
         ("POST", "/", FORM, b"Action=X", (400, "MissingVersion")),
         ("POST", "/", FORM, b"Version=2015-05-01", (400, "MissingAction")),
         ("PUT", "/?Action=X&Version=2015-05-01", {}, b"", (400, "UnsupportedHTTPMethod")),
+        ("PUT", "/?Action=X&Version=2016-01-20", {}, b"", (403, "UnsupportedHTTPMethod")),
         ("POST", "/", FORM, b"x" * 3_000_000, (413, "RequestEntityTooLarge")),
     ]
     for method, target, headers, body, wanted in cases:

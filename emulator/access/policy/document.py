@@ -13,8 +13,6 @@ from emulator.access.policy.conditions import Condition, Operator, compile_condi
 from emulator.access.policy.faults import PolicyError, PolicyFault, refuse
 from emulator.access.policy.match import (
     EVERY_RESOURCE,
-    PatternSet,
-    ResourceSet,
     compile_patterns,
     compile_resources,
 )
@@ -114,18 +112,20 @@ def _statement(value: object, at: int, kind: PolicyKind, principal_required: boo
     for name in fields:
         if name not in _ELEMENTS[kind]:
             refuse(f"the element is not part of a {kind.value}", f"{path}.{name}")
-    actions, not_action = _actions(fields, path, kind)
-    resources, not_resource = _resources(fields, path, kind)
+    action_texts, not_action = _actions(fields, path, kind)
+    resource_texts, not_resource = _resources(fields, path, kind)
     return Statement(
         index=at,
         sid=read_text(fields.get("Sid", ""), f"{path}.Sid"),
         effect=_effect(fields.get("Effect"), f"{path}.Effect"),
-        actions=actions,
+        actions=compile_patterns(text.lower() for text in action_texts),
         not_action=not_action,
-        resources=resources,
+        resources=EVERY_RESOURCE if kind is PolicyKind.TRUST else compile_resources(resource_texts),
         not_resource=not_resource,
         principals=_principals(fields, path, kind, principal_required),
         conditions=_conditions(fields.get("Condition", {}), f"{path}.Condition", kind),
+        action_texts=action_texts,
+        resource_texts=resource_texts,
     )
 
 
@@ -146,19 +146,23 @@ def _either(fields: dict[str, object], name: str, path: str) -> tuple[str, objec
     return f"{path}.{negation}", fields[negation], True
 
 
-def _actions(fields: dict[str, object], path: str, kind: PolicyKind) -> tuple[PatternSet, bool]:
+def _actions(
+    fields: dict[str, object], path: str, kind: PolicyKind
+) -> tuple[tuple[str, ...], bool]:
     path, value, negated = _either(fields, "Action", path)
     texts = read_texts(value, path)
     for text in texts:
         if not _ACTION.fullmatch(text):
             refuse(f"{text!r} is not an action", path)
         _check_wildcards(text, path, kind)
-    return compile_patterns(text.lower() for text in texts), negated
+    return texts, negated
 
 
-def _resources(fields: dict[str, object], path: str, kind: PolicyKind) -> tuple[ResourceSet, bool]:
+def _resources(
+    fields: dict[str, object], path: str, kind: PolicyKind
+) -> tuple[tuple[str, ...], bool]:
     if kind is PolicyKind.TRUST:
-        return EVERY_RESOURCE, False
+        return (), False
     path, value, negated = _either(fields, "Resource", path)
     texts = read_texts(value, path)
     for text in texts:
@@ -169,7 +173,7 @@ def _resources(fields: dict[str, object], path: str, kind: PolicyKind) -> tuple[
             refuse("the resource is empty", path)
         if kind is PolicyKind.KEY and text != "*":
             refuse("the resource of a key policy is '*', which means the key", path)
-    return compile_resources(texts), negated
+    return texts, negated
 
 
 def _principals(

@@ -80,6 +80,8 @@ class Statement(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     not_resource: bool
     principals: Principals | None
     conditions: tuple[Condition, ...]
+    action_texts: tuple[str, ...] = ()  # as written, for messages
+    resource_texts: tuple[str, ...] = ()
 
 
 class Policy(msgspec.Struct, frozen=True, gc=False, kw_only=True):

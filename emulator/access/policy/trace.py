@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -57,26 +57,30 @@ def trace(policies: Sequence[NamedPolicy], request: PolicyRequest) -> tuple[Stat
     )
 
 
+def misses(statement: Statement, request: PolicyRequest) -> Iterator[Mismatch]:
+    """Every part of a statement that does not fit, in the order they are tried."""
+    scope, relative = split_resource(request.resource)
+    if statement.actions.matches(request.action.lower()) is statement.not_action:
+        yield Mismatch.ACTION
+    if statement.resources.matches(scope, relative) is statement.not_resource:
+        yield Mismatch.RESOURCE
+    if not principal_matches(statement, request):
+        yield Mismatch.PRINCIPAL
+    if any(failed_conditions(statement, request.context)):
+        yield Mismatch.CONDITION
+
+
+def failed_conditions(statement: Statement, context: ContextReader) -> Iterator[Condition]:
+    """The conditions of a statement that do not hold."""
+    return (each for each in statement.conditions if not each.holds(context))
+
+
 def _trace_statement(
     named: NamedPolicy, statement: Statement, request: PolicyRequest
 ) -> StatementTrace:
-    scope, relative = split_resource(request.resource)
     ref = statement_ref(named, statement)
-    if statement.actions.matches(request.action.lower()) is statement.not_action:
-        return StatementTrace(ref, Mismatch.ACTION)
-    if statement.resources.matches(scope, relative) is statement.not_resource:
-        return StatementTrace(ref, Mismatch.RESOURCE)
-    if not principal_matches(statement, request):
-        return StatementTrace(ref, Mismatch.PRINCIPAL)
-    failed = _failed_condition(statement, request.context)
-    if failed is not None:
-        given = request.context.get(failed.key, ())
-        return StatementTrace(ref, Mismatch.CONDITION, failed, given)
-    return StatementTrace(ref, Mismatch.NONE)
-
-
-def _failed_condition(statement: Statement, context: ContextReader) -> Condition | None:
-    for condition in statement.conditions:
-        if not condition.holds(context):
-            return condition
-    return None
+    mismatch = next(misses(statement, request), Mismatch.NONE)
+    if mismatch is not Mismatch.CONDITION:
+        return StatementTrace(ref, mismatch)
+    failed = next(failed_conditions(statement, request.context))
+    return StatementTrace(ref, mismatch, failed, request.context.get(failed.key, ()))

@@ -109,9 +109,26 @@ class Lane:
         return through
 
     def next_ms(self, queue: Queue) -> int | None:
-        """When something happens next, if nothing else is told."""
-        at_ms = min(self._end_ms(), self._admit_ms(self._waiting_ms(queue)))
-        return None if at_ms == inf else self._rounded_up(at_ms)
+        """When the next one will be through, if nothing else is told. Changes nothing.
+
+        When one begins is no reason to look: it begins then also if it is told of later.
+        """
+        ahead = self
+        while True:
+            end_ms, admit_ms = ahead._end_ms(), ahead._admit_ms(ahead._waiting_ms(queue))
+            if end_ms <= admit_ms:
+                return None if end_ms == inf else self._rounded_up(end_ms)
+            ahead = self._copy() if ahead is self else ahead
+            ahead._move(admit_ms)
+            ahead._admit(queue.take(self._origin_ms + admit_ms))
+
+    def at(self, now_ms: int, queue: Queue) -> tuple[Lane, int]:
+        """The lane as it will stand if nothing else is told, and how many will be through by then.
+
+        Changes nothing.
+        """
+        ahead = self._copy()
+        return ahead, len(ahead.run(now_ms, queue))
 
     def drop(self, left: set[int], now_ms: int) -> None:
         """Forget the transfers of tasks that are not among those ``left``."""
@@ -137,6 +154,15 @@ class Lane:
                 )
             )
         return found
+
+    def _copy(self) -> Lane:
+        made = Lane(self._origin_ms, self._figures)
+        made._now_ms = self._now_ms
+        made._share = self._share
+        made._number = self._number
+        made._flying = self._flying.copy()
+        made._request_ms = self._request_ms
+        return made
 
     def _begin(self, until_ms: int) -> float:
         """The instant to run up to; a clock that was set back takes the lane with it."""

@@ -21,6 +21,7 @@ from emulator.replication.ports import ReplicationTx, ReplicationView
 from emulator.replication.regions import ACCELERATED
 
 _PAGE_FIRST, _PAGE_MAX = 8, 256
+_RULES_KEPT = 4096
 _START = (-1, -1)  # before every task
 
 # (view, lane) -> the figures of its link
@@ -48,6 +49,10 @@ class _Pages:
         self._limit = _PAGE_FIRST
         self._is_end = False
 
+    def begin(self, found: list[Waiting], limit: int) -> None:
+        """These are the first ``limit`` tasks."""
+        self._keep(found, limit)
+
     def first(self, besides: set[int]) -> Waiting | None:
         """The first task that is not among ``besides``."""
         while True:
@@ -63,6 +68,9 @@ class _Pages:
         found = self._view.lane_tasks(
             self._lane, historical=self._historical, after=self._after, limit=limit
         )
+        self._keep(found, limit)
+
+    def _keep(self, found: list[Waiting], limit: int) -> None:
         self._is_end = len(found) < limit
         self._limit = min(4 * self._limit, _PAGE_MAX)
         if found:
@@ -73,15 +81,33 @@ class _Pages:
 class _StoredQueue:
     """What waits for a lane: new data first, historical data when there is room for it."""
 
-    def __init__(self, view: ReplicationView, lane: str, flying: list[int]) -> None:
+    def __init__(
+        self, view: ReplicationView, lane: str, flying: list[int], is_fast: dict[int, bool]
+    ) -> None:
         self._view = view
+        self._lane = lane
         self._taken = set(flying)
         self._new = _Pages(view, lane, historical=False)
         self._history = _Pages(view, lane, historical=True)
-        self._is_fast: dict[int, bool] = {}
+        self._is_fast = is_fast
+        self._is_begun = False
+        self._next_ms: int | None = None
+        self._is_known = False
 
     def next_ms(self) -> int | None:
         """See ``Queue``."""
+        if not self._is_known:
+            self._is_known = True
+            self._next_ms = self._find_next_ms()
+        return self._next_ms
+
+    def _find_next_ms(self) -> int | None:
+        if not self._is_begun:
+            self._is_begun = True
+            limit = len(self._taken) + _PAGE_FIRST
+            new, history = self._view.lane_heads(self._lane, limit)
+            self._new.begin(new, limit)
+            self._history.begin(history, limit)
         found = (self._new.first(self._taken), self._history.first(self._taken))
         return min((each.due_ms for each in found if each is not None), default=None)
 
@@ -91,11 +117,14 @@ class _StoredQueue:
         if task is None or task.due_ms > at_ms:
             task = self._history.first(self._taken) or task
         assert task is not None
+        self._is_known = False
         self._taken.add(task.task_id)
         is_fast = self._is_fast.get(task.rule_uid)
         if is_fast is None:
             rule = self._view.rule_by_uid(task.rule_uid)
             is_fast = rule is not None and rule.spec.transfer_type == ACCELERATED
+            if len(self._is_fast) >= _RULES_KEPT:
+                self._is_fast.clear()
             self._is_fast[task.rule_uid] = is_fast
         return msgspec.structs.replace(task, is_fast=True) if is_fast else task
 
@@ -108,6 +137,7 @@ class Links:
         self._figures_of = figures_of
         self._lanes: dict[str, Lane] = {}
         self._next_ms: dict[str, int] = {}
+        self._is_fast: dict[int, bool] = {}  # by rule, of which it never changes
         self._is_loaded = False
         self._is_stale = False
 
@@ -131,8 +161,8 @@ class Links:
         """Tasks were changed: look anew at what waits."""
         self._is_stale = True
 
-    def run(self, tx: ReplicationTx, now_ms: int, limit: int) -> None:
-        """Let pass what passes by now, ``limit`` tasks at most."""
+    def run(self, tx: ReplicationTx, now_ms: int, limit: int) -> bool:
+        """Let pass what passes by now, ``limit`` tasks at most; whether there was anything."""
         due = [(at_ms, lane) for lane, at_ms in self._next_ms.items() if at_ms <= now_ms]
         for _, lane in sorted(due):
             if limit <= 0:
@@ -140,6 +170,7 @@ class Links:
             limit -= self._run(tx, lane, now_ms, limit)
         if due:
             self._is_stale = True
+        return bool(due)
 
     def refigure(self, tx: ReplicationTx, now_ms: int, adopt: Callable[[], None]) -> None:
         """Let pass what passes by now, then ``adopt`` other figures, which count from now on."""
@@ -156,6 +187,7 @@ class Links:
         """A transaction failed: what was in flight begins anew."""
         self._lanes.clear()
         self._next_ms.clear()
+        self._is_fast.clear()
         self._is_loaded = False
 
     def standing(self, view: ReplicationView, now_ms: int) -> list[LinkStanding]:
@@ -164,9 +196,9 @@ class Links:
             self._load(view, now_ms)
         found: list[LinkStanding] = []
         for name in sorted(self._lanes):
-            lane = self._lanes[name]
+            lane, through = self._at(view, name, now_ms)
             flying = lane.standing(now_ms)
-            waiting = view.lane_length(name) - len(flying)
+            waiting = view.lane_length(name) - len(flying) - through
             if flying or waiting > 0:
                 figures = lane.figures
                 found.append(
@@ -174,20 +206,30 @@ class Links:
                 )
         return found
 
-    def of_task(self, lane: str, task_id: int, now_ms: int) -> Standing | None:
+    def of_task(
+        self, view: ReplicationView, lane: str, task_id: int, now_ms: int
+    ) -> Standing | None:
         """Where the transfer of a task stands, if it is in flight."""
-        known = self._lanes.get(lane)
-        found = [] if known is None else known.standing(now_ms)
+        if not self._is_loaded:
+            self._load(view, now_ms)
+        found = self._at(view, lane, now_ms)[0].standing(now_ms) if lane in self._lanes else []
         return next((each for each in found if each.task.task_id == task_id), None)
+
+    def _at(self, view: ReplicationView, name: str, now_ms: int) -> tuple[Lane, int]:
+        lane = self._lanes[name]
+        return lane.at(now_ms, self._queue(view, name, lane))
 
     def _run(self, tx: ReplicationTx, name: str, now_ms: int, limit: int | None) -> int:
         lane = self._lanes[name]
-        through = lane.run(now_ms, _StoredQueue(tx, name, lane.flying), limit)
+        through = lane.run(now_ms, self._queue(tx, name, lane), limit)
         if through:
             tx.release_tasks([(each.task_id, each.at_ms) for each in through])
         if flying := lane.flying:
             lane.drop(tx.tasks_left(flying), now_ms)
         return len(through)
+
+    def _queue(self, view: ReplicationView, name: str, lane: Lane) -> _StoredQueue:
+        return _StoredQueue(view, name, lane.flying, self._is_fast)
 
     def _load(self, view: ReplicationView, now_ms: int) -> None:
         self._is_loaded = True
@@ -205,8 +247,7 @@ class Links:
         self._is_stale = False
         self._next_ms.clear()
         for name, lane in list(self._lanes.items()):
-            queue = _StoredQueue(view, name, lane.flying)
-            next_ms = lane.next_ms(queue)
+            next_ms = lane.next_ms(self._queue(view, name, lane))
             if next_ms is not None:
                 self._next_ms[name] = next_ms
             elif not lane.flying and not lane.is_shut:

@@ -42,6 +42,10 @@ class LaneView(Protocol):
         """The stored timing, ``""`` where none was ever stored."""
         ...
 
+    def timing_version(self) -> int:
+        """A number that grows whenever the timing is stored, 0 where none was."""
+        ...
+
     def lanes(self) -> list[str]:
         """The lanes that tasks wait for or travel on."""
         ...
@@ -53,6 +57,10 @@ class LaneView(Protocol):
 
         Of new data, or of historical data.
         """
+        ...
+
+    def lane_heads(self, lane: str, limit: int) -> tuple[list[Waiting], list[Waiting]]:
+        """The first ``limit`` of ``lane_tasks``, of new and of historical data."""
         ...
 
     def lane_length(self, lane: str) -> int:

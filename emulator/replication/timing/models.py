@@ -182,6 +182,22 @@ class LinkTiming:
         return _began_ms(self._rule, change, now_ms) + round(lag_ms)
 
 
+class HeldUp:
+    """Another model while nothing gets through: what is due then waits for it in a lane."""
+
+    __slots__ = ("_timing", "lane")
+
+    is_down = True
+
+    def __init__(self, timing: RuleTiming, lane: str) -> None:
+        self._timing = timing
+        self.lane = lane
+
+    def due_ms(self, change: Change, size_bytes: int, now_ms: int) -> int:
+        """As if everything got through."""
+        return self._timing.due_ms(change, size_bytes, now_ms)
+
+
 def _began_ms(rule: Rule, change: Change, now_ms: int) -> int:
     """From when on a change travels; historical data from when it is read."""
     return max(change.at_ms, rule.starts_ms) if change.seq > 0 else now_ms

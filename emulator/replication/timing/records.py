@@ -26,8 +26,8 @@ class TimingFields(
 ):
     """A timing as it is given; what is left out is as in the default, at last as in the settings.
 
-    ``lag_s`` is of ``instant``; the rest, but for the model, is of ``link``. A rate of 0 is no
-    limit. ``acceleration``: how many times as fast the bytes of ``oss_acc`` rules travel.
+    ``lag_s`` is of ``instant``; the rest, but for ``model`` and ``down``, is of ``link``. A rate of
+    0 is no limit. ``acceleration``: how many times as fast the bytes of ``oss_acc`` rules travel.
     ``parallel``: most transfers at a time. ``down``: nothing gets through.
     """
 
@@ -44,8 +44,8 @@ class TimingFields(
 
 FIELDS = tuple(field.name for field in msgspec.structs.fields(TimingFields))
 FIELDS_OF = {
-    TimingName.INSTANT: frozenset({"model", "lag_s"}),
-    TimingName.DOCUMENTED: frozenset({"model"}),
+    TimingName.INSTANT: frozenset({"model", "lag_s", "down"}),
+    TimingName.DOCUMENTED: frozenset({"model", "down"}),
     TimingName.LINK: frozenset(FIELDS) - {"lag_s"},
 }
 

@@ -33,7 +33,8 @@ class TimingError(Exception):
 
 
 class Resolved(NamedTuple):
-    """What counts somewhere. ``link`` is there for the model ``link`` alone.
+    """What counts somewhere. ``link`` is there for the model ``link``, and where nothing gets
+    through.
 
     ``entry`` is the name of the entry that decided: ``""`` of the default.
     """
@@ -156,14 +157,17 @@ class Resolver:
         fields = _merged(document, entry, self._settings)
         assert fields.model is not None
         assert fields.lag_s is not None
+        said_by = name if entry.down is not None else ""
+        down_ms = self.stored.down_since_ms.get(said_by, 0) if fields.down else None
         link = None
         if fields.model is TimingName.LINK:
-            said_by = name if entry.down is not None else ""
-            link = _figures(fields, self.stored.down_since_ms.get(said_by, 0))
+            link = _figures(fields, down_ms)
+        elif down_ms is not None:
+            link = LinkFigures(down_since_ms=down_ms)
         return Resolved(name, fields.model, round(fields.lag_s * _SECOND_MS), link)
 
 
-def _figures(fields: TimingFields, down_since_ms: int) -> LinkFigures:
+def _figures(fields: TimingFields, down_since_ms: int | None) -> LinkFigures:
     assert fields.latency_s is not None
     assert fields.jitter_s is not None
     assert fields.acceleration is not None
@@ -176,7 +180,7 @@ def _figures(fields: TimingFields, down_since_ms: int) -> LinkFigures:
         request_ms=_SECOND_MS / requests_per_s if requests_per_s else 0.0,
         acceleration=fields.acceleration,
         parallel=fields.parallel,
-        down_since_ms=down_since_ms if fields.down else None,
+        down_since_ms=down_since_ms,
     )
 
 

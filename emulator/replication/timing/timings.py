@@ -17,6 +17,7 @@ from emulator.replication.timing.chance import Chance
 from emulator.replication.timing.models import (
     DOCUMENTED_RTC_MS,
     DocumentedTiming,
+    HeldUp,
     InstantTiming,
     LinkTiming,
     RuleTiming,
@@ -40,23 +41,32 @@ class Timings:
         self._settings = settings
         self._chance = Chance(seed)
         self._text: str | None = None
+        self._version = 0
         self._adopt("")
         self._text = None
         self.links = Links(self.figures)
 
-    def refresh(self, tx: ReplicationTx, now_ms: int) -> None:
-        """Take over what is stored, if that is something else; it counts from now on."""
+    def refresh(self, tx: ReplicationTx, now_ms: int, version: int | None = None) -> bool:
+        """Take over what is stored, if that is something else; it counts from now on.
+
+        ``version`` is that of what is stored, if it is known. Whether links were run for it.
+        """
+        if self._text is not None and version == self._version:
+            return False
+        self._version = tx.timing_version() if version is None else version
         text = tx.timing_text()
         if text == self._text:
-            return
+            return False
         if self._text is None:
             self._adopt(text)
-        else:
-            self.links.refigure(tx, now_ms, lambda: self._adopt(text))
+            return False
+        self.links.refigure(tx, now_ms, lambda: self._adopt(text))
+        return True
 
     def stored(self, view: ReplicationView) -> Resolver:
         """What counts where."""
         if self._text is None:
+            self._version = view.timing_version()
             self._adopt(view.timing_text())
         return self._resolver
 
@@ -71,15 +81,23 @@ class Timings:
         self._text = None
         self.links.forget()
 
-    def of_rule(self, view: ReplicationView, rule: Rule) -> RuleTiming:
-        """The timing of a rule."""
+    def of_rule(
+        self, view: ReplicationView, rule: Rule, source: Bucket | None = None
+    ) -> RuleTiming:
+        """The timing of a rule; ``source`` is its source bucket, if that was read before."""
         resolver = self.stored(view)
         if self._instant is not None:
             return self._instant
-        source = view.bucket_by_id(rule.source_bucket_id)
+        source = source or view.bucket_by_id(rule.source_bucket_id)
         if source is None:
             return InstantTiming()
         resolved = _of_spec(resolver, source, rule.spec)
+        timing = self._model(resolved, source, rule)
+        if resolved.link is None or timing.lane is not None:
+            return timing
+        return HeldUp(timing, _lane(resolved, source, rule))
+
+    def _model(self, resolved: Resolved, source: Bucket, rule: Rule) -> RuleTiming:
         match resolved.model:
             case TimingName.INSTANT:
                 return InstantTiming(resolved.lag_ms)
@@ -116,6 +134,7 @@ class Timings:
         self._text, self._resolver = text, resolver
         default = resolver.default
         is_instant = resolver.is_uniform and default.model is TimingName.INSTANT
+        is_instant &= default.link is None
         self._instant = InstantTiming(default.lag_ms) if is_instant else None
 
     def figures(self, view: ReplicationView, lane: str) -> LinkFigures:

@@ -11,9 +11,11 @@ from emulator.kms.ports import KeyTx, KeyView
 from emulator.kms.states import as_of
 from emulator.services.kms import shapes
 from emulator.services.kms.asked import (
+    alias_arn,
     alias_arns,
     holder_of,
     named_alias_arns,
+    own_key,
     permitted_key,
     require_key,
 )
@@ -21,23 +23,39 @@ from emulator.services.kms.errors import told
 from emulator.services.rpc.call import Operation, RpcCall
 from emulator.services.rpc.dialect import Members
 from emulator.services.rpc.paging import read_numbered_page
+from emulator.services.rpc.permission import require
 
 
 async def create_alias(call: RpcCall) -> Members:
-    """KMS CreateAlias."""
+    """KMS CreateAlias: needs the right on the aliases of the account and on the key."""
     name = call.parameters.required("AliasName")
-    await call.context.store.write(
-        lambda tx: aliases.create_alias(tx, name, permitted_key(call, tx), call.now_ms)
-    )
+
+    def work(tx: KeyTx) -> None:
+        key = own_key(call, tx)
+        require(call, f"kms:{call.action}", alias_arn(key.holder))
+        require_key(call, key, f"kms:{call.action}")
+        aliases.create_alias(tx, name, key, call.now_ms)
+
+    await call.context.store.write(work)
     return {}
 
 
 async def update_alias(call: RpcCall) -> Members:
-    """KMS UpdateAlias."""
+    """KMS UpdateAlias: needs the right on the alias, on its key and on the one it is to have."""
     name = call.parameters.required("AliasName")
-    await call.context.store.write(
-        lambda tx: aliases.update_alias(tx, name, permitted_key(call, tx), call.now_ms)
-    )
+    check_alias(name)
+
+    def work(tx: KeyTx) -> None:
+        key = own_key(call, tx)
+        require(call, f"kms:{call.action}", alias_arn(key.holder, name))
+        require_key(call, key, f"kms:{call.action}")
+        found = find_alias(tx, name, key.holder, call.now_ms)
+        if found.key_id != key.id:
+            former = find_by_id(tx, found.key_id, key.holder, call.now_ms)
+            require_key(call, former, f"kms:{call.action}")
+        aliases.update_alias(tx, name, key, call.now_ms)
+
+    await call.context.store.write(work)
     return {}
 
 
@@ -81,8 +99,8 @@ def _page(call: RpcCall, found: list[Alias]) -> Members:
 
 
 OPERATIONS: Mapping[str, Operation] = {
-    "CreateAlias": Operation(told(create_alias), alias_arns),
-    "UpdateAlias": Operation(told(update_alias), named_alias_arns),
+    "CreateAlias": Operation(told(create_alias)),
+    "UpdateAlias": Operation(told(update_alias)),
     "DeleteAlias": Operation(told(delete_alias), named_alias_arns),
     "ListAliases": Operation(told(list_aliases), alias_arns),
     "ListAliasesByKeyId": Operation(told(list_aliases_by_key_id)),

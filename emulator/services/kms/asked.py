@@ -44,6 +44,16 @@ def key_of(call: RpcCall, view: KeyView, parameter: str = "KeyId", *, alias: boo
     return find_key(view, name, holder, call.now_ms)
 
 
+def own_key(call: RpcCall, view: KeyView) -> Key:
+    """As ``key_of``, for what concerns the caller's account alone: a key of another account, or
+    of another region than the call says, is not found (inferred). Raises KeyRefused, RpcError.
+    """
+    key = key_of(call, view)
+    if key.account_uid != call.account_uid or _said_region(call) not in ("", key.region):
+        raise KeyRefused(Reason.NOT_FOUND, "The specified Key is not found.")
+    return key
+
+
 def permitted_key(
     call: RpcCall, view: KeyView, parameter: str = "KeyId", *, alias: bool = False
 ) -> Key:
@@ -71,15 +81,17 @@ def account_arns(call: RpcCall) -> tuple[str, ...]:
 
 def alias_arns(call: RpcCall) -> tuple[str, ...]:
     """``…:alias``: what calls about all aliases of an account are permitted on."""
-    holder = holder_of(call)
-    return (f"acs:kms:{holder.region}:{holder.account_uid}:alias",)
+    return (alias_arn(holder_of(call)),)
 
 
 def named_alias_arns(call: RpcCall) -> tuple[str, ...]:
     """``…:alias/{name}``."""
-    holder = holder_of(call)
-    name = call.parameters.required("AliasName")
-    return (f"acs:kms:{holder.region}:{holder.account_uid}:{name}",)
+    return (alias_arn(holder_of(call), call.parameters.required("AliasName")),)
+
+
+def alias_arn(holder: KeyHolder, name: str = "alias") -> str:
+    """The ARN of an alias, ``alias/{name}``, or of all aliases of an account in a region."""
+    return f"acs:kms:{holder.region}:{holder.account_uid}:{name}"
 
 
 def _said_region(call: RpcCall) -> str:

@@ -33,10 +33,22 @@ _CODES: Mapping[Reason, tuple[int, str]] = {
 }
 
 
+# What the service says whatever the circumstances; other refusals say what was wrong.
+_TEXTS: Mapping[Reason, str] = {
+    Reason.DISABLED: "The request was rejected because the key state is Disabled.",
+    Reason.PENDING_DELETION: "The request was rejected because the key state is PendingDeletion.",
+    Reason.PENDING_IMPORT: "The request was rejected because the key state is PendingImport.",
+    Reason.STATE: "Keystate modified failed.",
+    Reason.ALIAS_EXISTS: "AliasName Already Exists.",
+    Reason.UNSUPPORTED_ALIAS: "Alias is not valid for this api.",
+    Reason.UNSUPPORTED_ORIGIN: "This key origin is not valid for this api.",
+}
+
+
 def rpc_refusal(refused: KeyRefused) -> RpcError:
     """What a client of the key service is told."""
     status, code = _CODES[refused.reason]
-    return RpcError(status, code, refused.message)
+    return RpcError(status, code, _TEXTS.get(refused.reason, refused.message))
 
 
 def told(handler: Handler) -> Handler:

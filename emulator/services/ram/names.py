@@ -117,7 +117,10 @@ def on_policy(call: RpcCall) -> tuple[str, ...]:
     """The policy that PolicyName names; the account's own unless PolicyType says System."""
     name = call.parameters.required("PolicyName")
     if call.parameters.get("PolicyType") == PolicyType.SYSTEM.value:
-        return (f"acs:ram::system:policy/{name}",)
+        with call.context.store.read() as view:
+            found = view.identities.policy(call.account_uid, PolicyRef(PolicyType.SYSTEM, name))
+        written = name if found is None else found.name
+        return (f"acs:ram::system:policy/{written}",)
     return (resource(call, "policy", name),)
 
 

@@ -1,7 +1,8 @@
 """Tags of roles and policies; their arguments are JSON texts (RAM, TagResources; documented).
 
-TagResources is a list without an element of its own: so the clients read it (observed). A right to
-these calls is one on everything (documented).
+TagResources is a list without an element of its own: so the clients read it (observed). A call
+takes the right on every role or policy that it names, one that names none on all of them
+(inferred: that is how a Deny on one of them holds here as well).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import msgspec
 from emulator.access.identity import PolicyRef, PolicyType
 from emulator.access.ram_store import RamStore
 from emulator.services.ram.faults import limit_exceeded, not_exist
-from emulator.services.ram.names import on_account
+from emulator.services.ram.names import on_all, resource
 from emulator.services.ram.work import reading, writing
 from emulator.services.rpc.call import RpcCall
 from emulator.services.rpc.dialect import Members
@@ -60,7 +61,23 @@ def _kind(call: RpcCall) -> str:
 
 
 def _names(call: RpcCall) -> list[str]:
-    return _few(call, call.parameters.json_value("ResourceNames", list[str]))
+    names = _few(call, call.parameters.json_value("ResourceNames", list[str]))
+    if not names:
+        raise call.dialect.missing("ResourceNames")
+    return names
+
+
+def _on_named(call: RpcCall) -> tuple[str, ...]:
+    """The roles or policies that ResourceNames names."""
+    kind = _kind(call)
+    return tuple(resource(call, kind, name) for name in dict.fromkeys(_names(call)))
+
+
+def _on_listed(call: RpcCall) -> tuple[str, ...]:
+    """Those that ResourceNames names, all of their kind if it names none."""
+    if call.parameters.json_value("ResourceNames", list[str], []):
+        return _on_named(call)
+    return on_all(_kind(call))(call)
 
 
 def _few(call: RpcCall, names: list[str]) -> list[str]:
@@ -160,7 +177,7 @@ def _tag_resource(kind: str, name: str, key: str, value: str) -> Members:
 
 
 OPERATIONS = {
-    "TagResources": writing(tag_resources, on_account),
-    "UntagResources": writing(untag_resources, on_account),
-    "ListTagResources": reading(list_tag_resources, on_account),
+    "TagResources": writing(tag_resources, _on_named),
+    "UntagResources": writing(untag_resources, _on_named),
+    "ListTagResources": reading(list_tag_resources, _on_listed),
 }

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from emulator.services.rpc.errors import RpcError, missing
+from emulator.services.rpc.errors import RpcError, gateway_error, missing
 from emulator.services.rpc.xml import to_xml
 
 Members = dict[str, object]
@@ -41,6 +41,10 @@ class Dialect(Protocol):
 
     def forbidden(self, denied_detail: Mapping[str, str]) -> RpcError:
         """The caller has no right to the call."""
+        ...
+
+    def unsupported_method(self) -> RpcError:
+        """The HTTP method is neither GET nor POST."""
         ...
 
 
@@ -82,6 +86,10 @@ class PopDialect:
         message = "You are not authorized to do this action."
         return RpcError(403, "NoPermission", message, denied_detail)
 
+    def unsupported_method(self) -> RpcError:
+        """As the gateway says it."""
+        return gateway_error("UnsupportedHTTPMethod")
+
 
 class KmsDialect:
     """KMS."""
@@ -108,16 +116,22 @@ class KmsDialect:
 
     def missing(self, name: str) -> RpcError:
         """One code for every parameter (KMS, error codes; documented)."""
-        return RpcError(400, "MissingParameter", f"The parameter {name} is missing.")
+        return RpcError(
+            400, "MissingParameter", f'The parameter "{name}" is needed but not provided.'
+        )
 
     def invalid(self, name: str, problem: str, message: str) -> RpcError:
         """One code for every parameter (KMS, error codes; documented)."""
-        return RpcError(400, "InvalidParameter", f"The specified parameter {name} is not valid.")
+        return RpcError(400, "InvalidParameter", f'The specified parameter "{name}" is not valid.')
 
     def forbidden(self, denied_detail: Mapping[str, str]) -> RpcError:
         """``Forbidden.NoPermission``."""
         message = "This operation is forbidden by permission system."
         return RpcError(403, "Forbidden.NoPermission", message, denied_detail)
+
+    def unsupported_method(self) -> RpcError:
+        """With a status of its own (KMS, error codes; documented)."""
+        return RpcError(403, "UnsupportedHTTPMethod", "This http method is not supported.")
 
 
 def render(root: str, members: Members, *, as_xml: bool) -> tuple[str, bytes]:

@@ -81,7 +81,10 @@ def missing(name: str) -> RpcError:
 
 def signature_mismatch(text_signed: str) -> RpcError:
     """The signature is another one. Clients cut the text they compare from the message, so it has
-    to stand there behind the only words they look for."""
+    to stand there behind the only words they look for, and whole: from its being equal to their
+    own they tell a wrong secret from a wrong signature (vendor's Go, Java, Python and .NET
+    clients; observed). So it repeats whatever the caller sent, a token or a plaintext as well;
+    it is answered to nobody else, and kept in no log."""
     return RpcError(
         400,
         "SignatureDoesNotMatch",

@@ -18,6 +18,8 @@ _INSERT_OF_UPLOAD = """INSERT INTO changes
     (bucket_id, key, kind, version_id, version_seq, at_ms, removed_kind, prior_tags_json,
      upload_id, part_number)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+_MARK_UNREAD = """UPDATE replication_readings SET unread = 1
+    WHERE bucket_id = ? AND unread = 0 AND until_seq IS NULL"""
 
 _KINDS = {member.value: member for member in ChangeKind}
 
@@ -71,6 +73,8 @@ class ChangeWrites(Changing):
             self._run(_INSERT_OF_UPLOAD, (*values, upload_id, 0))
         else:
             self._run(_INSERT, values)
+        if version.bucket_id not in self.unread:
+            self._mark_unread(version.bucket_id)
 
     def append_upload_change(
         self, *, upload: Upload, kind: ChangeKind, at_ms: int, part: Part | None = None
@@ -89,3 +93,10 @@ class ChangeWrites(Changing):
             0 if part is None else part.number,
         )
         self._run(_INSERT_OF_UPLOAD, values)
+        if upload.bucket_id not in self.unread:
+            self._mark_unread(upload.bucket_id)
+
+    def _mark_unread(self, bucket_id: int) -> None:
+        # A trigger would cost every change as much as this costs the first one.
+        self._run(_MARK_UNREAD, (bucket_id,))
+        self.note_unread(bucket_id)

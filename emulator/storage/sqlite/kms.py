@@ -10,6 +10,11 @@ from emulator.kms.model import Alias, ImportTicket, Key, KeyVersion
 from emulator.storage.sqlite.statements import Row, Statements, Values
 
 _ROOT = "SELECT fingerprint FROM kms_root"
+_SEALED_OBJECTS = """SELECT encryption_json FROM (
+    SELECT modified_ms AS at_ms, encryption_json FROM versions
+    UNION ALL SELECT initiated_ms, encryption_json FROM uploads)
+    WHERE encryption_json LIKE '%"data_key"%' AND encryption_json NOT LIKE '%"algorithm":"KMS"%'
+    ORDER BY at_ms DESC LIMIT 100"""
 _KEY = "SELECT document FROM kms_keys WHERE id = ?"
 _KEY_OF_VERSION = """SELECT k.document FROM kms_versions v JOIN kms_keys k ON k.id = v.key_id
     WHERE v.id = ?"""
@@ -49,9 +54,17 @@ class KeyReads(Statements):
     """Reading; see ``kms.ports.KeyView``."""
 
     def kms_root_fingerprint(self) -> str:
-        """That of the root key the material is sealed with, ``""`` while there is none."""
+        """That of the folder's root key, ``""`` while none is kept."""
         row = self._run(_ROOT, ()).fetchone()
         return "" if row is None else cast(tuple[str], row)[0]
+
+    def newest_sealed_objects(self) -> list[str]:
+        """The ``encryption_json`` of the newest objects and uploads with SSE-OSS and a data key.
+
+        Reads through all of them: for folders that keep no fingerprint yet.
+        """
+        rows = cast(list[tuple[str]], self._run(_SEALED_OBJECTS, ()).fetchall())
+        return [encryption_json for (encryption_json,) in rows]
 
     def kms_key(self, key_id: str) -> Key | None:
         """The key of this id, of whatever account."""
@@ -128,9 +141,13 @@ class KeyWrites(KeyReads):
         """Remove a key with its versions, aliases and tickets."""
         self._run(_DELETE_KEY, (key_id,))
 
+    def keep_kms_root(self, fingerprint: str) -> None:
+        """Keep the root key's fingerprint; the first one stays."""
+        self._run(_KEEP_ROOT, (fingerprint,))
+
     def put_kms_version(self, version: KeyVersion, root: str) -> None:
         """Store a version, in place of the one of its id; ``root`` is kept with the first."""
-        self._run(_KEEP_ROOT, (root,))
+        self.keep_kms_root(root)
         owner = (version.id, version.key_id, version.created_ms)
         self._run(_PUT_VERSION, (*owner, version.sealed, version.digest))
 

@@ -18,6 +18,7 @@ Mark: TypeAlias = "tuple[int, int, int]"  # see ``Changing.mark``
 _READ_SEQ = "SELECT value FROM counters WHERE name = 'seq'"
 _RESERVE_SEQ = "UPDATE counters SET value = ? WHERE name = 'seq'"
 
+_UNREAD_KEPT = 16_384
 SEQ_BLOCK = 10_000  # numbers reserved at once; what is left of a block is lost at the end
 
 
@@ -34,8 +35,9 @@ class Changing(Statements):
 
     ``unused_files`` collects the blob files that lose their row, to be removed once that is
     durable; ``inline_bytes`` counts what went into the log besides rows; ``counted`` collects what
-    the figures of buckets change by, until ``write_stats``. While ``is_full`` is set, nothing is
-    added: what is left of the disk is for deletes.
+    the figures of buckets change by, until ``write_stats``. ``unread`` are buckets of which it is
+    known that their readings are marked as unread. While ``is_full`` is set, nothing is added: what
+    is left of the disk is for deletes.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -45,6 +47,7 @@ class Changing(Statements):
         self.unused_files: list[str] = []
         self.inline_bytes = 0
         self.counted = StatSteps()
+        self.unread: set[int] = set()
         self.is_full = False
 
     def next_seq(self) -> int:
@@ -54,6 +57,12 @@ class Changing(Statements):
             self._reserved = self._seq + SEQ_BLOCK
             self._run(_RESERVE_SEQ, (self._reserved,))
         return self._seq
+
+    def note_unread(self, bucket_id: int) -> None:
+        """The readings of a bucket are marked as unread."""
+        if len(self.unread) >= _UNREAD_KEPT:
+            self.unread.clear()
+        self.unread.add(bucket_id)
 
     def require_space(self) -> None:
         """Raises ``StorageFull`` while the disk is full."""
@@ -76,6 +85,7 @@ class Changing(Statements):
         self._reserved, files, steps = mark
         del self.unused_files[files:]
         self.counted.undo(steps)
+        self.unread.clear()
 
     def take_unused_files(self) -> list[str]:
         """The files whose rows are durably gone; the list starts anew."""

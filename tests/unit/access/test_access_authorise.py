@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from emulator.access.authorise import authorise
@@ -181,6 +182,22 @@ ROWS: list[tuple[str, Principal, AccessCheck, DecisionReason]] = [
     ("anonymous reads where all may write", ANONYMOUS, check(READ, OPEN), R.BUCKET_ACL_ALLOW),
     ("anonymous never manages by ACL", ANONYMOUS, check(MANAGE, OPEN), R.ANONYMOUS),
     ("anonymous by bucket policy", ANONYMOUS, check(READ, LETS_IN), R.BUCKET_POLICY_ALLOW),
+    ("anonymous lists by bucket policy", ANONYMOUS, check(LIST, LETS_IN), R.BUCKET_POLICY_ALLOW),
+    ("anonymous writes by bucket policy", ANONYMOUS, check(WRITE, LETS_IN), R.BUCKET_POLICY_ALLOW),
+    ("anonymous never manages by bucket policy", ANONYMOUS, check(MANAGE, LETS_IN), R.ANONYMOUS),
+    (
+        "anonymous reads an object's tags by bucket policy",
+        ANONYMOUS,
+        msgspec.structs.replace(check(MANAGE, LETS_IN), resource=f"acs:oss:*:{OWNER}:b/k"),
+        R.BUCKET_POLICY_ALLOW,
+    ),
+    ("anonymous management denied", ANONYMOUS, check(MANAGE, KEEPS_OUT), R.BUCKET_POLICY_DENY),
+    (
+        "another account manages by bucket policy for everyone",
+        FOREIGN_ROOT,
+        check(MANAGE, LETS_IN),
+        R.BUCKET_POLICY_ALLOW,
+    ),
     (
         "anonymous denied by bucket policy",
         ANONYMOUS,

@@ -254,7 +254,9 @@ def test_a_sync_role_is_judged_as_replication_does() -> None:
     said = ask(ROLE, "oss:ReplicatePut", "mine/a")
     assert (said.decision, said.message) == (
         "Deny",
-        f"oss:ReplicatePut on acs:oss:*:{OWNER}:mine/a: no policy of the role allows it",
+        f"oss:ReplicatePut on acs:oss:*:{OWNER}:mine/a: no policy of the role allows it; "
+        "Allow statement 0 (Reads) of RAM policy reads would, but its Action has oss:GetObject, "
+        "asked was oss:ReplicatePut",
     )
     assert said.remedy.startswith("Add oss:ReplicatePut")
     assert {each.kind for each in said.considered} == {"RAM policy"}
@@ -305,3 +307,62 @@ def test_questions_that_make_no_sense(fields: Mapping[str, Any], path: str) -> N
         ask(**asked)
     assert caught.value.path == path
     assert str(caught.value).endswith(f" - at `$.{path}`")
+
+
+def test_who_may_take_a_role_on() -> None:
+    world, cache = World(), PolicyCache()
+    trusts = TRUSTS_OSS | {
+        "Principal": {"Service": ["oss.aliyuncs.com"], "RAM": [ALICE]},
+        "Condition": {"StringEquals": {"sts:ExternalId": "x"}},
+    }
+    world.identities.put_role(
+        Role(account_uid=OWNER, name="careful", role_id="4", trust_policy=document(trusts))
+    )
+    may = ExtraPolicy(name="may", document=document(allow("sts:AssumeRole")))
+
+    def said(principal: str, role: str, **more: Any) -> Simulation:
+        resource = f"acs:ram::{OWNER}:role/{role}"
+        question = Question(principal=principal, action="sts:AssumeRole", resource=resource, **more)
+        return simulate(world, cache, question, NOW)
+
+    trusted = said("oss.aliyuncs.com", "syncrole")
+    assert (trusted.decision, trusted.principal) == ("Allow", "oss.aliyuncs.com")
+    assert trusted.statement is not None
+    assert (trusted.statement.kind, trusted.statement.policy) == ("trust policy", "SyncRole")
+    refused = said("oss.aliyuncs.com", "careful")
+    assert (refused.decision, refused.code) == ("Deny", "NoPermission")
+    assert refused.reason.endswith("sts:ExternalId [x] does not hold: OSS has no sts:ExternalId")
+    assert [each.mismatch for each in refused.considered] == ["condition"]
+    assert said("ecs.aliyuncs.com", "SyncRole").considered[0].mismatch == "principal"
+    given = {"sts:ExternalId": "x"}
+    assert said("oss.aliyuncs.com", "careful", context=given).decision == "Allow"
+
+    assert "authorized by RAM" in said(ALICE, "careful").message
+    assert said(ALICE, "careful", policies=(may,)).reason.endswith("no sts:ExternalId")
+    allowed = said(ALICE, "careful", policies=(may,), context=given)
+    assert allowed.decision == "Allow"
+    assert [each.kind for each in allowed.considered][-2:] == ["RAM policy", "trust policy"]
+    assert said(OWNER, "SyncRole").reason == "Roles may not be assumed by root accounts."
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ({"resource": f"acs:ram::{OWNER}:role/none"}, "resource"),
+        ({"resource": f"acs:ram::{OWNER}:role/broken"}, "resource"),
+        ({"bucket_policy": "{}"}, "bucket_policy"),
+        ({"session_policy": "{}"}, "policies"),
+        ({"principal": "anonymous"}, "principal"),
+    ],
+)
+def test_questions_about_roles_that_make_no_sense(fields: Mapping[str, Any], path: str) -> None:
+    world = World()
+    world.identities.put_role(Role(account_uid=OWNER, name="broken", role_id="5", trust_policy="{"))
+    asked: dict[str, Any] = {
+        "principal": "oss.aliyuncs.com",
+        "action": "sts:AssumeRole",
+        "resource": ROLE,
+    }
+    with pytest.raises(SimulationError) as caught:
+        simulate(world, PolicyCache(), Question(**{**asked, **fields}), NOW)
+    assert caught.value.path == path

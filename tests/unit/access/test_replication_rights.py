@@ -113,7 +113,9 @@ def test_rights(role: Principal, action: str, bucket: BucketEnd, reason: RightRe
         resource = bucket.resource("a/key")
         assert (decision.action, decision.resource) == (action, resource)
         assert decision.missing == f"{action} on {resource}"
-        assert decision.message == f"{decision.missing}: {reason.value}"
+        said = f"{decision.missing}: {reason.value}"
+        near = f"; {decision.near.describe()}" if decision.near else ""
+        assert decision.message.startswith(f"{said}{near}")
         assert decision.remedy
 
 
@@ -224,3 +226,70 @@ def test_conditions_see_the_service_and_the_time() -> None:
         right = prepare_right(a_role(policies), PUT, end("dst"), service_context(now))
         assert right.decide("acs:oss:*:1000:dst/a").allowed is allowed
         assert CURRENT_TIME in right.condition_keys
+
+
+NEAR: list[tuple[str, Principal, BucketEnd, str, str]] = [
+    (
+        "condition",
+        a_role(ram(allow(PUT, DEST, Condition={"IpAddress": {"acs:SourceIp": "10.0.0.0/8"}}))),
+        end("dst"),
+        "Allow statement 0 of RAM policy p would, but its condition IpAddress acs:SourceIp "
+        "[10.0.0.0/8] does not hold: replication has no acs:SourceIp",
+        "Remove or change the Condition of Allow statement 0 of RAM policy p. Otherwise: Add ",
+    ),
+    (
+        "account of the resource",
+        LEAST,
+        foreign(allow(PUT, ["acs:oss:*:1000:dst/*"], Principal=[SYNC_ROLE])),
+        "Allow statement 0 of bucket policy dst would, but its Resource has acs:oss:*:1000:dst/*, "
+        "asked was acs:oss:*:2000:dst/k (another account)",
+        "Correct the Resource of Allow statement 0 of bucket policy dst. Otherwise: Add ",
+    ),
+    (
+        "letter case of the principal",
+        LEAST,
+        foreign(allow(PUT, DEST, Principal=["arn:sts::1000:assumed-role/SyncRole/*"])),
+        "Allow statement 0 of bucket policy dst would, but its Principal has "
+        "arn:sts::1000:assumed-role/SyncRole/*, asked was "
+        "arn:sts::1000:assumed-role/syncrole/sess in this letter case",
+        "Write the role's name in lower case in the bucket policy of dst: ",
+    ),
+    (
+        "account of the principal",
+        LEAST,
+        foreign(allow(PUT, DEST, Principal=["77", "arn:sts::1001:assumed-role/syncrole/*"])),
+        "Allow statement 0 of bucket policy dst would, but its Principal has "
+        "arn:sts::1001:assumed-role/syncrole/*, asked was arn:sts::1000:assumed-role/syncrole/sess",
+        "Correct the Principal of Allow statement 0 of bucket policy dst. Otherwise: Add ",
+    ),
+    (
+        "action",
+        LEAST,
+        foreign(allow([LIST, GET, DELETE, "oss:GetObject"], DEST, Principal=[SYNC_ROLE])),
+        "Allow statement 0 of bucket policy dst would, but its Action has oss:ReplicateList, "
+        "oss:ReplicateGet, oss:ReplicateDelete and 1 more, asked was oss:ReplicatePut",
+        "Add oss:ReplicatePut on acs:oss:*:2000:dst/* to the bucket policy of dst with ",
+    ),
+    (
+        "policies of the role across accounts",
+        SAME,
+        foreign(),
+        "the bucket policy does not allow it; policies of the role do not reach the bucket of "
+        "another account",
+        "Add oss:ReplicatePut on ",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("role", "bucket", "said", "remedy"), [row[1:] for row in NEAR], ids=[row[0] for row in NEAR]
+)
+def test_the_statement_that_misses_by_one_part_is_named(
+    role: Principal, bucket: BucketEnd, said: str, remedy: str
+) -> None:
+    now = service_context("2026-01-01T00:00:00Z")
+    decision = prepare_right(role, PUT, bucket, now).decide(bucket.resource("k"))
+    assert not decision.allowed
+    assert decision.message.endswith(f"; {said}" if decision.near else said)
+    assert decision.remedy.startswith(remedy)
+    assert decision.statement is None  # none decided

@@ -235,3 +235,49 @@ def test_what_is_no_key_policy_is_refused(text: str) -> None:
         read_key_policy(text, POLICIES)
     assert refused.value.reason is Reason.INVALID
     assert refused.value.parameter == "Policy"
+
+
+def test_a_refusal_names_the_statement_that_misses_by_one_part() -> None:
+    home = {"Condition": {"IpAddress": {"acs:SourceIp": "10.0.0.0/8"}}}
+    abroad = f"acs:ram::{OTHER}:role/Crypto"
+    allows = said("Allow", DECRYPT)
+    rows = [
+        (
+            role(OWNER, allows | home),
+            KEY,
+            "Allow statement 0 of RAM policy Own would, but its cond",
+        ),
+        (
+            role(OTHER, allows),
+            key(by_key("Allow", f"acs:ram::{OWNER}:*"), by_key("Allow", abroad) | home),
+            f"Allow statement 1 of key policy {KEY.id} would, but its condition",
+        ),
+        (
+            role(OTHER, allows),
+            key(by_key("Allow", f"acs:ram::{OTHER}:role/Crypt")),
+            f"{OTHER}:role/Crypt, asked was acs:ram::{OTHER}:role/crypto",
+        ),
+        (
+            role(OTHER, said("Allow", GENERATE_DATA_KEY)),
+            key(by_key("Allow", abroad)),
+            "Allow statement 0 of RAM policy Own would, but its Action has kms:GenerateDataKey",
+        ),
+        (
+            role(OTHER, said("Allow", DECRYPT, KEY.arn.replace(OWNER, OTHER))),
+            key(by_key("Allow", abroad)),
+            "(another account)",
+        ),
+        (
+            replace(role(OWNER), session_policy=ram(allows | home)[0]),
+            KEY,
+            "Allow statement 0 of RAM policy Own would, but its condition",
+        ),
+        (role(OWNER), KEY, ""),
+        (role(OWNER, said("Deny")), KEY, ""),
+    ]
+    for who, what, words in rows:
+        decision = authorise_key_use(who, what, DECRYPT, POLICIES)
+        assert not decision.allowed
+        near = "" if decision.near is None else decision.near.describe()
+        assert words in near
+        assert bool(words) is bool(near)

@@ -36,6 +36,12 @@ def test_a_missing_one_is_never_replaced(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
+def test_a_missing_one_is_never_replaced_where_something_is_sealed(tmp_path: Path) -> None:
+    with pytest.raises(RootKeyLost, match="is missing"):
+        open_root_key(str(tmp_path), "", os.urandom, holds_sealed=True)
+    assert os.listdir(tmp_path) == []
+
+
 def test_another_folders_one_is_refused(tmp_path: Path) -> None:
     path = tmp_path / ROOT_KEY_NAME
     path.write_bytes(b"x" * 32)

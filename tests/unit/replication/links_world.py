@@ -37,6 +37,11 @@ class ListQueue:
         ]
         self._tasks.sort(key=lambda task: task.due_ms)
 
+    def copy(self) -> ListQueue:
+        made = ListQueue([])
+        made._tasks = self._tasks.copy()
+        return made
+
     def next_ms(self) -> int | None:
         return self._tasks[0].due_ms if self._tasks else None
 
@@ -48,7 +53,9 @@ class ListQueue:
 def passed(lane: Lane, queue: ListQueue, until_ms: int | None = None) -> dict[int, int]:
     """When each task is through, stepping from one instant to the next as the engine does."""
     found: dict[int, int] = {}
-    while (at_ms := lane.next_ms(queue)) is not None and (until_ms is None or at_ms <= until_ms):
+    while (at_ms := lane.next_ms(queue.copy())) is not None and (
+        until_ms is None or at_ms <= until_ms
+    ):
         for each in lane.run(at_ms, queue):
             assert each.task_id not in found
             found[each.task_id] = each.at_ms

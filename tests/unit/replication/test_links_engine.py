@@ -189,6 +189,41 @@ async def test_a_link_that_is_down_lets_nothing_through_and_drains_after() -> No
     assert last == pytest.approx(3_600_000 + 50 + 1000, abs=5)
 
 
+@pytest.mark.parametrize("model", [TimingName.INSTANT, TimingName.DOCUMENTED])
+async def test_an_outage_holds_up_every_model(model: TimingName) -> None:
+    world = LinkWorld(ReplicationSettings(start_delay_s=0, close_delay_s=0, timing=model))
+    await world.prepare()
+    await world.put(SOURCE, "before")
+    if model is TimingName.DOCUMENTED:
+        await world.due()
+    else:
+        await world.settle()
+    await world.pair(down=True)
+    for number in range(300):
+        await world.put_at(1000 + number, f"k{number}", 10)
+    await world.settle()
+    held = 300 if model is TimingName.INSTANT else 301
+    assert world.desk.transfers().links[0].waiting == held
+    assert world.desk.transfers().links[0].in_flight == 0
+    await world.run_to(START_MS + 3_600_000)
+    await world.default()
+    await world.run_to(START_MS + 3_600_000)
+    assert len(world.listed(DESTINATION)) == 301
+    assert world.lag_ms("k7") == 3_600_000 - 1007
+
+
+async def test_an_outage_that_ends_before_it_was_due_costs_nothing() -> None:
+    settings = ReplicationSettings(start_delay_s=0, close_delay_s=0, lag_s=60)
+    world = LinkWorld(settings)
+    await world.prepare()
+    await world.pair(down=True)
+    await world.put(SOURCE, "k")
+    await world.run_to(START_MS + 30_000)
+    await world.pair()
+    await world.settle()
+    assert world.lag_ms("k") == 60_000
+
+
 async def test_what_was_refused_waits_for_a_link_that_is_down() -> None:
     world = await link_world()
     await world.set_policy(DESTINATION, "")
@@ -277,7 +312,7 @@ async def test_a_restart_begins_anew_what_was_in_flight(tmp_path: Path) -> None:
     await world.store.close()
     again = LinkWorld(link_settings(), folder=tmp_path, clock=VirtualClock(START_MS + 1200))
     assert again.desk.timing().regions[0].latency_s == 0.2
-    assert again.engine.next_due_ms() == START_MS + 1200
+    assert again.engine.next_due_ms() == START_MS + 1200 + 3000
     await again.settle()
     assert [again.lag_ms(f"k{number}") for number in range(3)] == [1200 + 3000] * 3
     await again.store.close()

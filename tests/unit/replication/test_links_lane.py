@@ -96,7 +96,7 @@ def test_nothing_moves_while_it_is_down_and_it_goes_on_after() -> None:
     queue = ListQueue([(NOW, 100_000), (NOW, 100_000)])
     assert passed(lane, queue, NOW + 40) == {}
     lane.change(figures(bytes_per_ms=1000.0, parallel=1, down_since_ms=NOW + 40), NOW + 40)
-    assert lane.next_ms(queue) is None
+    assert lane.next_ms(queue.copy()) is None
     assert lane.run(NOW + DAY_MS, queue) == []
     [flying] = lane.standing(NOW + DAY_MS)
     assert (flying.bytes_done, flying.ends_ms, flying.since_ms) == (40_000, None, NOW)

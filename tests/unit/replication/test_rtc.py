@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from emulator.domain.model import Change
+from emulator.domain.model import Bucket, Change
 from emulator.replication import journal, rtc
 from emulator.replication.figures import rule_figures
 from emulator.replication.journal_ports import Ending, RtcStats
@@ -221,7 +221,9 @@ class _LargeFirst(InstantTiming):
 
 
 class _LargeFirstTimings(Timings):
-    def of_rule(self, view: ReplicationView, rule: Rule) -> RuleTiming:
+    def of_rule(
+        self, view: ReplicationView, rule: Rule, source: Bucket | None = None
+    ) -> RuleTiming:
         return _LargeFirst()
 
 

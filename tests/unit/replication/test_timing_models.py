@@ -236,16 +236,18 @@ def test_since_when_a_link_is_down_is_kept() -> None:
 
 def test_what_counts_is_shown_without_what_the_model_has_not() -> None:
     wanted = document(default=TimingFields(model=TimingName.DOCUMENTED))
-    assert effective(wanted, wanted.default, SETTINGS) == wanted.default
+    assert effective(wanted, wanted.default, SETTINGS) == TimingFields(
+        model=TimingName.DOCUMENTED, down=False
+    )
     assert effective(document(), TimingFields(), SETTINGS) == TimingFields(
-        model=TimingName.INSTANT, lag_s=1.5
+        model=TimingName.INSTANT, lag_s=1.5, down=False
     )
 
 
 def test_a_field_of_another_model_is_refused_with_what_to_do() -> None:
     with pytest.raises(TimingError) as refusal:
-        check(document(default=TimingFields(down=True)), SETTINGS)
-    assert refusal.value.message == "default.down: the model instant has no down"
+        check(document(default=TimingFields(parallel=2)), SETTINGS)
+    assert refusal.value.message == "default.parallel: the model instant has no parallel"
     assert '"model": "link"' in refusal.value.hint
 
 

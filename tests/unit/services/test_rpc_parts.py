@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from functools import partial
 
@@ -117,6 +118,19 @@ def test_nonces_are_remembered_for_the_window_and_no_longer() -> None:
     for each in "bcdefg":
         assert memory.use("k", each, 1001)
         assert len(memory) <= 3
+
+
+def test_what_is_kept_of_a_nonce_does_not_grow_with_it() -> None:
+    memory = NonceMemory(1000)
+    tracemalloc.start()
+    assert all(memory.use("k", f"{number}".zfill(200_000), 0) for number in range(20))
+    kept_bytes, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept_bytes < 20_000
+    assert not memory.use("k", "7".zfill(200_000), 0)
+    assert memory.use("k", "7".zfill(200_001), 0)
+    assert memory.use("k", "\udcff", 0)
+    assert not memory.use("k", "\udcff", 0)
 
 
 def test_a_clock_set_back_forgets_no_nonce() -> None:

@@ -11,5 +11,6 @@ CREATE INDEX replication_tasks_lane ON replication_tasks (lane, (change_seq = 0)
 
 CREATE TABLE replication_timing (
     id       INTEGER PRIMARY KEY CHECK (id = 1),
-    document TEXT    NOT NULL
+    document TEXT    NOT NULL,
+    version  INTEGER NOT NULL  -- another one whenever the document changes
 );

@@ -1,12 +1,44 @@
 -- What replication did for each rule and has still to do, told without counting rows, and what
 -- became of the promise of replication time control.
 
+-- Plain numbers that one statement adds to; by destination, because a bucket of its name can come
+-- anew. Destination 0: nothing was moved.
 CREATE TABLE replication_stats (
-    rule_uid   INTEGER PRIMARY KEY,
-    stats_json TEXT NOT NULL
-);
+    rule_uid        INTEGER NOT NULL,
+    destination_id  INTEGER NOT NULL,
+    objects         INTEGER NOT NULL,
+    objects_bytes   INTEGER NOT NULL,
+    history_objects INTEGER NOT NULL,
+    history_bytes   INTEGER NOT NULL,
+    retries         INTEGER NOT NULL,
+    lag_sum_ms      INTEGER NOT NULL,
+    lag_max_ms      INTEGER NOT NULL,
+    rtc_objects     INTEGER NOT NULL,
+    rtc_within      INTEGER NOT NULL,
+    rtc_missed      INTEGER NOT NULL,
+    rtc_caught_up   INTEGER NOT NULL,
+    rtc_gone        INTEGER NOT NULL,
+    PRIMARY KEY (rule_uid, destination_id)
+) WITHOUT ROWID;
 
--- Bytes that replication moved out of and into each bucket, over all rules there ever were.
+CREATE TABLE replication_latency (
+    rule_uid INTEGER NOT NULL,
+    bound_ms INTEGER NOT NULL,
+    objects  INTEGER NOT NULL,
+    PRIMARY KEY (rule_uid, bound_ms)
+) WITHOUT ROWID;
+
+-- What else was done, skipped and refused.
+CREATE TABLE replication_counts (
+    rule_uid INTEGER NOT NULL,
+    noun     TEXT    NOT NULL,
+    name     TEXT    NOT NULL,
+    count    INTEGER NOT NULL,
+    PRIMARY KEY (rule_uid, noun, name)
+) WITHOUT ROWID;
+
+-- Bytes that replication moved out of and into each bucket for rules that are gone; those of the
+-- others are in replication_stats.
 CREATE TABLE replication_traffic (
     bucket_id      INTEGER PRIMARY KEY,
     sent_bytes     INTEGER NOT NULL,
@@ -69,7 +101,21 @@ CREATE TABLE replication_misses (
 ) WITHOUT ROWID;
 
 CREATE TRIGGER replication_journal_goes AFTER DELETE ON replication_rules BEGIN
+    INSERT INTO replication_traffic (bucket_id, sent_bytes, received_bytes)
+        SELECT id, moved.bytes, 0 FROM buckets JOIN
+            (SELECT sum(objects_bytes + history_bytes) AS bytes
+             FROM replication_stats WHERE rule_uid = old.uid) AS moved
+        WHERE id = old.source_bucket_id AND moved.bytes > 0
+        ON CONFLICT (bucket_id) DO UPDATE SET sent_bytes = sent_bytes + excluded.sent_bytes;
+    INSERT INTO replication_traffic (bucket_id, sent_bytes, received_bytes)
+        SELECT id, 0, objects_bytes + history_bytes FROM replication_stats
+        JOIN buckets ON buckets.id = destination_id
+        WHERE rule_uid = old.uid AND objects_bytes + history_bytes > 0
+        ON CONFLICT (bucket_id) DO UPDATE SET
+            received_bytes = received_bytes + excluded.received_bytes;
     DELETE FROM replication_stats WHERE rule_uid = old.uid;
+    DELETE FROM replication_latency WHERE rule_uid = old.uid;
+    DELETE FROM replication_counts WHERE rule_uid = old.uid;
     DELETE FROM replication_open WHERE rule_uid = old.uid;
     DELETE FROM replication_rtc WHERE rule_uid = old.uid;
     DELETE FROM replication_misses WHERE rule_uid = old.uid;

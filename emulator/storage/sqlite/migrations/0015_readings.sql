@@ -39,11 +39,6 @@ CREATE INDEX replication_rules_closing ON replication_rules (closes_ms) WHERE st
 CREATE INDEX replication_rules_history ON replication_rules (history_due_ms)
     WHERE state = 'doing' AND history_done = 0;
 
-CREATE TRIGGER replication_readings_unread AFTER INSERT ON changes BEGIN
-    UPDATE replication_readings SET unread = 1
-    WHERE bucket_id = new.bucket_id AND unread = 0 AND until_seq IS NULL;
-END;
-
 CREATE TRIGGER replication_readings_go AFTER DELETE ON replication_rules
 WHEN old.reading IS NOT NULL BEGIN
     DELETE FROM replication_readings WHERE id = old.reading

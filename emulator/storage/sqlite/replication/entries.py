@@ -117,7 +117,7 @@ class EntryReads(VersionReads):
 
     def newest_entries(self, bucket_id: int, keys: Sequence[str]) -> dict[str, ObjectVersion]:
         """The newest entry of each key that has one."""
-        wanted = key_list(keys)
+        wanted = key_list(keys) if len(keys) > 1 else None
         if wanted is None:
             singles = ((key, self.current_version(bucket_id, key)) for key in keys)
             return {key: entry for key, entry in singles if entry is not None}

@@ -12,6 +12,7 @@ from emulator.replication.links.ports import Waiting
 from emulator.storage.sqlite.statements import Changing, Statements
 
 _TIMING = "SELECT document FROM replication_timing WHERE id = 1"
+_TIMING_VERSION = "SELECT version FROM replication_timing WHERE id = 1"
 # From one lane to the next: as many look-ups as there are lanes.
 _LANES = """WITH RECURSIVE known(lane) AS (
         SELECT min(lane) FROM replication_tasks WHERE lane IS NOT NULL AND state <> 'queued'
@@ -24,12 +25,20 @@ _WAITING = """SELECT id, rule_uid, key, size_bytes, due_ms
     FROM replication_tasks INDEXED BY replication_tasks_lane
     WHERE lane = ? AND state <> 'queued' AND (change_seq = 0) = ? AND (due_ms, id) > (?, ?)
     ORDER BY due_ms, id LIMIT ?"""
+_HEADS = """SELECT * FROM (SELECT id, rule_uid, key, size_bytes, due_ms, 0
+        FROM replication_tasks INDEXED BY replication_tasks_lane
+        WHERE lane = ? AND state <> 'queued' AND (change_seq = 0) = 0
+        ORDER BY due_ms, id LIMIT ?)
+    UNION ALL SELECT * FROM (SELECT id, rule_uid, key, size_bytes, due_ms, 1
+        FROM replication_tasks INDEXED BY replication_tasks_lane
+        WHERE lane = ? AND state <> 'queued' AND (change_seq = 0) = 1
+        ORDER BY due_ms, id LIMIT ?)"""
 _LENGTH = """SELECT count(*) FROM replication_tasks INDEXED BY replication_tasks_lane
     WHERE lane = ? AND state <> 'queued'"""
 _LEFT = "SELECT id FROM replication_tasks WHERE id IN (SELECT value FROM json_each(?))"
 
-_PUT_TIMING = """INSERT INTO replication_timing (id, document) VALUES (1, ?)
-    ON CONFLICT (id) DO UPDATE SET document = excluded.document"""
+_PUT_TIMING = """INSERT INTO replication_timing (id, document, version) VALUES (1, ?, 1)
+    ON CONFLICT (id) DO UPDATE SET document = excluded.document, version = version + 1"""
 _RELEASE = "UPDATE replication_tasks SET lane = NULL, due_ms = ? WHERE id = ? AND lane IS NOT NULL"
 _HOLD = "UPDATE replication_tasks SET lane = ?, due_ms = ? WHERE id = ? AND state <> 'queued'"
 
@@ -42,6 +51,11 @@ class LaneReads(Statements):
         row = cast("tuple[str] | None", self._run(_TIMING, ()).fetchone())
         return "" if row is None else row[0]
 
+    def timing_version(self) -> int:
+        """A number that grows whenever the timing is stored, 0 where none was."""
+        row = cast("tuple[int] | None", self._run(_TIMING_VERSION, ()).fetchone())
+        return 0 if row is None else row[0]
+
     def lanes(self) -> list[str]:
         """The lanes that tasks wait for or travel on."""
         return [lane for (lane,) in cast(list[tuple[str]], self._run(_LANES, ()).fetchall())]
@@ -52,6 +66,14 @@ class LaneReads(Statements):
         """Tasks of a lane that head their rule and key, in the order in which they may begin."""
         rows = self._run(_WAITING, (lane, int(historical), *after, limit)).fetchall()
         return [Waiting(*row) for row in cast(list[tuple[int, int, str, int, int]], rows)]
+
+    def lane_heads(self, lane: str, limit: int) -> tuple[list[Waiting], list[Waiting]]:
+        """The first ``limit`` of ``lane_tasks``, of new and of historical data."""
+        found: tuple[list[Waiting], list[Waiting]] = ([], [])
+        rows = self._run(_HEADS, (lane, limit, lane, limit)).fetchall()
+        for row in cast(list[tuple[int, int, str, int, int, int]], rows):
+            found[row[5]].append(Waiting(*row[:5]))
+        return found
 
     def lane_length(self, lane: str) -> int:
         """How many tasks wait for a lane or travel on it, without those behind their key."""

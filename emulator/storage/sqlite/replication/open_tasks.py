@@ -88,9 +88,18 @@ class OpenSteps:
         """These are stored now."""
         self._write(_sums(tasks, 1), {})
 
-    def drop(self, tasks: Sequence[Task], promoted: Mapping[int, int]) -> None:
-        """These are not stored any more, and so many of each rule wait that were queued."""
-        self._write(_sums(tasks, -1), promoted)
+    def drop(self, tasks: Sequence[Task]) -> set[int]:
+        """These are not stored any more; the rules that have queued ones."""
+        queued: set[int] = set()
+        for uid, sums in _sums(tasks, -1).items():
+            rows = self._run(f"{_ADD} RETURNING queued", (uid, *sums)).fetchall()
+            if rows[0][0]:
+                queued.add(uid)
+        return queued
+
+    def promote(self, promoted: Mapping[int, int]) -> None:
+        """So many of each rule wait that were queued."""
+        self._write({uid: [0] * 6 for uid in promoted}, promoted)
 
     def drop_rows(self, rule_uid: int, rows: Iterable[tuple[str, int, int]]) -> None:
         """Tasks of a rule are not stored any more: state, ``change_seq`` and bytes of each."""

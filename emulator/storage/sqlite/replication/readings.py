@@ -14,8 +14,13 @@ _INSTANTS = """SELECT EXISTS (SELECT 1 FROM replication_readings WHERE unread = 
      WHERE state = 'closing'),
     (SELECT min(history_due_ms) FROM replication_rules INDEXED BY replication_rules_history
      WHERE state = 'doing' AND history_done = 0),
-    (SELECT max(history_due_ms) FROM replication_rules INDEXED BY replication_rules_history
-     WHERE state = 'doing' AND history_done = 0)"""
+    (SELECT due_ms FROM replication_rtc WHERE due_ms IS NOT NULL ORDER BY due_ms LIMIT 1),
+    EXISTS (SELECT 1 FROM replication_tasks),
+    (SELECT min(due_ms) FROM replication_tasks INDEXED BY replication_tasks_due
+     WHERE state <> 'queued' AND lane IS NULL),
+    (SELECT version FROM replication_timing WHERE id = 1)"""
+_LAST_HISTORY = """SELECT max(history_due_ms) FROM replication_rules
+    INDEXED BY replication_rules_history WHERE state = 'doing' AND history_done = 0"""
 _TO_START = """SELECT uid FROM replication_rules INDEXED BY replication_rules_starting
     WHERE state = 'starting' AND starts_ms <= ? ORDER BY starts_ms, uid LIMIT ?"""
 _TO_REMOVE = """SELECT uid FROM replication_rules INDEXED BY replication_rules_closing
@@ -23,13 +28,22 @@ _TO_REMOVE = """SELECT uid FROM replication_rules INDEXED BY replication_rules_c
 _WITH_HISTORY = """SELECT uid FROM replication_rules INDEXED BY replication_rules_history
     WHERE state = 'doing' AND history_done = 0 AND history_due_ms <= ?"""
 
-_COLUMNS = "id, bucket_id, cursor_seq, until_seq, version"
-_UNREAD = f"""SELECT {_COLUMNS} FROM replication_readings
-    INDEXED BY replication_readings_unread
-    WHERE unread = 1 AND id > ? ORDER BY id LIMIT ?"""  # noqa: S608 - constants only
-_ONE = f"SELECT {_COLUMNS} FROM replication_readings WHERE id = ?"  # noqa: S608 - constants only
-_FURTHER = """SELECT cursor_seq FROM replication_readings
-    WHERE bucket_id = ? AND cursor_seq > ? AND until_seq IS NULL ORDER BY cursor_seq LIMIT 1"""
+_COLUMNS = """reading.id, reading.bucket_id, reading.cursor_seq, reading.until_seq,
+    reading.version,
+    (SELECT other.cursor_seq FROM replication_readings AS other
+     WHERE other.bucket_id = reading.bucket_id AND other.cursor_seq > reading.cursor_seq
+       AND other.until_seq IS NULL ORDER BY other.cursor_seq LIMIT 1)"""
+_UNREAD = f"""SELECT * FROM (
+        SELECT {_COLUMNS} FROM replication_readings AS reading
+        INDEXED BY replication_readings_unread
+        WHERE unread = 1 AND id > ?1 ORDER BY id LIMIT ?2)
+    UNION ALL SELECT * FROM (
+        SELECT {_COLUMNS} FROM replication_readings AS reading
+        INDEXED BY replication_readings_unread
+        WHERE unread = 1 AND id <= ?1 ORDER BY id LIMIT ?2)
+    LIMIT ?2"""  # noqa: S608 - constants only
+_ONE = f"""SELECT {_COLUMNS} FROM replication_readings AS reading
+    WHERE reading.id = ?"""  # noqa: S608 - constants only
 _AT = """SELECT id FROM replication_readings
     WHERE bucket_id = ? AND cursor_seq = ? AND until_seq IS NULL AND id <> ?"""
 _OLDEST = """SELECT min(cursor_seq) FROM (
@@ -50,9 +64,9 @@ _RENEW = "UPDATE replication_readings SET version = ? WHERE id = ?"
 _DROP = "DELETE FROM replication_readings WHERE id = ?"
 _DROP_EMPTY = """DELETE FROM replication_readings WHERE id = ?1
     AND NOT EXISTS (SELECT 1 FROM replication_rules WHERE reading = ?1)"""
-_OF_RULE = """SELECT reading.id, reading.bucket_id, reading.cursor_seq, reading.until_seq,
-    reading.version FROM replication_rules AS rule
-    JOIN replication_readings AS reading ON reading.id = rule.reading WHERE rule.uid = ?"""
+_OF_RULE = f"""SELECT {_COLUMNS} FROM replication_rules AS rule
+    JOIN replication_readings AS reading ON reading.id = rule.reading
+    WHERE rule.uid = ?"""  # noqa: S608 - constants only
 _PUT = "UPDATE replication_rules SET reading = ? WHERE uid = ?"
 _PARK = """UPDATE replication_rules SET reading = NULL, cursor_seq = max(cursor_seq, ?)
     WHERE uid = ?"""
@@ -63,7 +77,10 @@ _AHEAD = "UPDATE replication_rules SET cursor_seq = ? WHERE uid = ? AND cursor_s
 
 _SEQ_AFTER_ALL = (1 << 63) - 1
 
-_ReadingRow = tuple[int, int, int, int | None, int]
+_ReadingRow = tuple[int, int, int, int | None, int, int | None]
+_InstantsRow = tuple[
+    int, int | None, int | None, int | None, int | None, int, int | None, int | None
+]
 
 
 def _reading(row: Row) -> Reading:
@@ -74,12 +91,17 @@ class ReadingReads(Statements):
     """Reading what is due; see ``replication.ports.ReplicationView``."""
 
     def rule_instants(self) -> RuleInstants:
-        """When rules have something to do next, of all rules together."""
-        row = self._run(_INSTANTS, ()).fetchone()
-        unread, starts, closes, history, last_history = cast(
-            tuple[int, int | None, int | None, int | None, int | None], row
+        """When there is something to do next, of all rules together; in one statement."""
+        unread, starts, closes, history, rtc, has_tasks, due, timing = cast(
+            _InstantsRow, self._run(_INSTANTS, ()).fetchone()
         )
-        return RuleInstants(unread == 1, starts, closes, history, last_history)
+        return RuleInstants(
+            unread == 1, starts, closes, history, rtc, has_tasks == 1, due, timing or 0
+        )
+
+    def last_history_ms(self) -> int | None:
+        """When the history of every rule may be read on."""
+        return cast("tuple[int | None]", self._run(_LAST_HISTORY, ()).fetchone())[0]
 
     def rules_to_start(self, now_ms: int, limit: int) -> list[int]:
         """The rules whose start delay is over, the longest due first."""
@@ -94,18 +116,14 @@ class ReadingReads(Statements):
         return sorted(self._numbers(_WITH_HISTORY, (now_ms,)))
 
     def unread_readings(self, after_id: int, limit: int) -> list[Reading]:
-        """The readings after ``after_id`` that may have changes before them, by ``id``."""
+        """The readings that may have changes before them by ``id``, those up to ``after_id``
+        last."""
         return [_reading(row) for row in self._run(_UNREAD, (after_id, limit)).fetchall()]
 
     def reading(self, reading_id: int) -> Reading | None:
         """The reading of this ``id``."""
         row = self._run(_ONE, (reading_id,)).fetchone()
         return None if row is None else _reading(row)
-
-    def further_cursor(self, bucket_id: int, cursor_seq: int) -> int | None:
-        """Where the next reading of the bucket stands that is further on."""
-        row = cast("tuple[int] | None", self._run(_FURTHER, (bucket_id, cursor_seq)).fetchone())
-        return None if row is None else row[0]
 
     def oldest_cursor(self, bucket_id: int) -> int | None:
         """Up to where everyone who reads the bucket's changes has read them."""
@@ -130,12 +148,14 @@ class ReadingWrites(ReadingReads, Changing):
 
         A reading that meets another one of its bucket is at its end: its rules go on with that.
         """
+        if is_last:
+            self.unread.discard(reading.bucket_id)
         if reading.until_seq is not None:
             if is_last:
                 self._run(_PARK_ALL, (reading.until_seq, reading.id))
                 self._run(_DROP, (reading.id,))
                 return
-        else:
+        elif reading.further_seq is not None or cursor_seq == reading.cursor_seq:
             met = self._run(_AT, (reading.bucket_id, cursor_seq, reading.id)).fetchone()
             if met is not None:
                 (other_id,) = cast(tuple[int], met)
@@ -192,6 +212,7 @@ class ReadingWrites(ReadingReads, Changing):
     def _begin(self, uid: int, bucket_id: int, cursor_seq: int, until_seq: int | None) -> None:
         reading_id, version = self.next_seq(), self.next_seq()
         unread = self._any_change(bucket_id, cursor_seq, until_seq)
+        self.unread.discard(bucket_id)
         values = (reading_id, bucket_id, cursor_seq, until_seq, int(unread), version)
         self._run(_INSERT, values)
         self._run(_PUT, (reading_id, uid))

@@ -6,8 +6,6 @@ import sqlite3
 from collections.abc import Sequence
 from typing import cast
 
-import msgspec
-
 from emulator.replication.journal_ports import (
     Ending,
     Hastened,
@@ -15,19 +13,39 @@ from emulator.replication.journal_ports import (
     OpenCount,
     Pending,
     RtcRow,
+    RtcStats,
     RuleStats,
     Traffic,
     Untaken,
 )
+from emulator.replication.latency import Latency
 from emulator.replication.model import Rule, Task
 from emulator.storage.sqlite.replication.open_tasks import read_open
 from emulator.storage.sqlite.replication.rules import RuleReads
 from emulator.storage.sqlite.replication.tasks import TASK_COLUMNS, task_of_row
 from emulator.storage.sqlite.statements import Changing
 
-_STATS = "SELECT stats_json FROM replication_stats WHERE rule_uid = ?"
-_PUT_STATS = """INSERT INTO replication_stats (rule_uid, stats_json) VALUES (?, ?)
-    ON CONFLICT (rule_uid) DO UPDATE SET stats_json = excluded.stats_json"""
+
+def _each(names: str, form: str) -> str:
+    return ", ".join(form.format(name.strip()) for name in names.split(","))
+
+
+_NUMBERS = """objects, objects_bytes, history_objects, history_bytes, retries, lag_sum_ms,
+    rtc_objects, rtc_within, rtc_missed, rtc_caught_up, rtc_gone"""
+_STATS = f"""SELECT max(lag_max_ms), {_each(_NUMBERS, "sum({0})")} FROM replication_stats
+    WHERE rule_uid = ?"""  # noqa: S608 - constants only
+_LATENCY = "SELECT bound_ms, objects FROM replication_latency WHERE rule_uid = ?"
+_COUNTS = "SELECT noun, name, count FROM replication_counts WHERE rule_uid = ?"
+_ADD_STATS = f"""INSERT INTO replication_stats (rule_uid, destination_id, lag_max_ms, {_NUMBERS})
+    VALUES (?, ?, ?, {_each(_NUMBERS, "?")}) ON CONFLICT (rule_uid, destination_id) DO UPDATE SET
+    lag_max_ms = max(lag_max_ms, excluded.lag_max_ms),
+    {_each(_NUMBERS, "{0} = {0} + excluded.{0}")}"""  # noqa: S608 - constants only
+_ADD_LATENCY = """INSERT INTO replication_latency (rule_uid, bound_ms, objects) VALUES (?, ?, ?)
+    ON CONFLICT (rule_uid, bound_ms) DO UPDATE SET objects = objects + excluded.objects"""
+_ADD_COUNT = """INSERT INTO replication_counts (rule_uid, noun, name, count) VALUES (?, ?, ?, ?)
+    ON CONFLICT (rule_uid, noun, name) DO UPDATE SET count = count + excluded.count"""
+_FORGET_RTC = """UPDATE replication_stats SET rtc_objects = 0, rtc_within = 0, rtc_missed = 0,
+    rtc_caught_up = 0, rtc_gone = 0 WHERE rule_uid = ?"""
 _RULE_COUNT = "SELECT count(*) FROM replication_rules"
 _UIDS = "SELECT uid FROM replication_rules WHERE uid > ? ORDER BY uid LIMIT ?"
 _OPEN_HISTORY = "SELECT 1 FROM replication_open WHERE rule_uid = ? AND history > 0"
@@ -40,13 +58,17 @@ _UNTAKEN = """SELECT count(*),
           WHERE bucket_id = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4) AS change
     LEFT JOIN versions AS source ON change.kind = 'put' AND source.bucket_id = ?1
         AND source.key = change.key AND source.seq = change.version_seq"""
-_TRAFFIC = """SELECT bucket.name, traffic.sent_bytes, traffic.received_bytes
-    FROM replication_traffic AS traffic JOIN buckets AS bucket ON bucket.id = traffic.bucket_id
-    ORDER BY bucket.name"""
-_ADD_TRAFFIC = """INSERT INTO replication_traffic (bucket_id, sent_bytes, received_bytes)
-    VALUES (?, ?, ?) ON CONFLICT (bucket_id) DO UPDATE SET
-    sent_bytes = sent_bytes + excluded.sent_bytes,
-    received_bytes = received_bytes + excluded.received_bytes"""
+_TRAFFIC = """SELECT bucket.name, sum(sent), sum(received)
+    FROM (SELECT bucket_id, sent_bytes AS sent, received_bytes AS received
+          FROM replication_traffic
+          UNION ALL
+          SELECT rule.source_bucket_id, stats.objects_bytes + stats.history_bytes, 0
+          FROM replication_stats AS stats
+          JOIN replication_rules AS rule ON rule.uid = stats.rule_uid
+          UNION ALL
+          SELECT destination_id, 0, objects_bytes + history_bytes FROM replication_stats) AS moved
+    JOIN buckets AS bucket ON bucket.id = moved.bucket_id
+    GROUP BY bucket.id HAVING sum(sent) + sum(received) > 0 ORDER BY bucket.name"""
 _PAGE = f"""SELECT {TASK_COLUMNS} FROM replication_tasks AS task
     INDEXED BY replication_tasks_by_key
     WHERE task.rule_uid = ? AND (task.key, task.id) > (?, ?)
@@ -89,8 +111,7 @@ _END_MISS = """UPDATE replication_misses SET ended_ms = ?, ending = ?
 _DROP_MISSES = "DELETE FROM replication_misses WHERE rule_uid = ?"
 
 _SEQ_AFTER_ALL = (1 << 63) - 1
-_decode_stats = msgspec.json.Decoder(RuleStats).decode
-_encode = msgspec.json.Encoder().encode
+_EFFECT, _SKIPPED, _REFUSED = "effect", "skipped", "refused"
 
 _RtcColumns = tuple[int, int, int, int | None, int | None, int, int | None]
 _MissColumns = tuple[int, int, str, str, int, int, int, int | None, str]
@@ -101,8 +122,26 @@ class JournalReads(RuleReads):
 
     def rule_stats(self, uid: int) -> RuleStats:
         """What was done for a rule."""
-        row = cast("tuple[str] | None", self._run(_STATS, (uid,)).fetchone())
-        return RuleStats() if row is None else _decode_stats(row[0])
+        row = self._run(_STATS, (uid,)).fetchone()
+        lag_max, *numbers = (each or 0 for each in cast("tuple[int | None, ...]", row))
+        objects, size, history, history_size, retries, lag_sum, *rtc = numbers
+        latency = dict(cast(list[tuple[int, int]], self._run(_LATENCY, (uid,)).fetchall()))
+        counts: dict[str, dict[str, int]] = {_EFFECT: {}, _SKIPPED: {}, _REFUSED: {}}
+        rows = cast(list[tuple[str, str, int]], self._run(_COUNTS, (uid,)).fetchall())
+        for noun, name, count in rows:
+            counts[noun][name] = count
+        return RuleStats(
+            objects=objects,
+            objects_bytes=size,
+            history_objects=history,
+            history_bytes=history_size,
+            retries=retries,
+            works=counts[_EFFECT],
+            skipped=counts[_SKIPPED],
+            refused=counts[_REFUSED],
+            latency=Latency(sum(latency.values()), lag_sum, lag_max, latency),
+            rtc=RtcStats(*rtc),
+        )
 
     def rules_after(self, uid: int, *, limit: int, source_bucket_id: int | None) -> list[Rule]:
         """Rules by ``uid``, of one source bucket or of all."""
@@ -208,14 +247,39 @@ class JournalWrites(JournalReads, Changing):
         super().__init__(connection)
         self._run_notes = connection.cursor().executemany
 
-    def put_rule_stats(self, uid: int, stats: RuleStats) -> None:
-        """Store what was done for a rule."""
-        self._run(_PUT_STATS, (uid, _encode(stats).decode()))
+    def add_rule_stats(self, uid: int, destination_id: int, more: RuleStats) -> None:
+        """Add what was done for a rule, its copies to a bucket."""
+        latency, rtc = more.latency, more.rtc
+        self._run(
+            _ADD_STATS,
+            (
+                uid,
+                destination_id,
+                latency.max_ms,
+                more.objects,
+                more.objects_bytes,
+                more.history_objects,
+                more.history_bytes,
+                more.retries,
+                latency.sum_ms,
+                rtc.objects,
+                rtc.within,
+                rtc.missed,
+                rtc.caught_up,
+                rtc.gone,
+            ),
+        )
+        for bound_ms, objects in latency.counts.items():
+            self._run(_ADD_LATENCY, (uid, bound_ms, objects))
+        for noun, counts in (
+            (_EFFECT, more.works), (_SKIPPED, more.skipped), (_REFUSED, more.refused),
+        ):  # fmt: skip
+            for name, count in counts.items():
+                self._run(_ADD_COUNT, (uid, noun, name, count))
 
-    def add_traffic(self, source_id: int, destination_id: int, size_bytes: int) -> None:
-        """Bytes went from one bucket to another."""
-        self._run(_ADD_TRAFFIC, (source_id, size_bytes, 0))
-        self._run(_ADD_TRAFFIC, (destination_id, 0, size_bytes))
+    def forget_rtc_stats(self, uid: int) -> None:
+        """Count the objects under the time control of a rule from 0."""
+        self._run(_FORGET_RTC, (uid,))
 
     def hasten_failed(
         self, rule_uid: int, now_ms: int, *, key: str | None, after_key: str, limit: int

@@ -36,8 +36,6 @@ _DUE = f"""SELECT {TASK_COLUMNS}, {_SOURCE_COLUMNS}
          ELSE task.version_seq END
     WHERE task.state <> 'queued' AND task.lane IS NULL AND task.due_ms <= ?
     ORDER BY task.due_ms, task.id LIMIT ?"""  # noqa: S608 - constants only
-_NEXT_DUE = """SELECT min(due_ms) FROM replication_tasks INDEXED BY replication_tasks_due
-    WHERE state <> 'queued' AND lane IS NULL"""
 _NEXT_WAITING = """SELECT due_ms FROM replication_tasks INDEXED BY replication_tasks_due
     WHERE state <> 'queued' AND lane IS NULL AND state = 'waiting' ORDER BY due_ms LIMIT 1"""
 _LAST_FAILED = """SELECT max(due_ms) FROM replication_tasks
@@ -102,12 +100,9 @@ class TaskReads(Statements):
             )
         return found
 
-    def next_due_ms(self) -> int | None:
-        """The earliest due time among the tasks that head their rule and key."""
-        return self._instant(_NEXT_DUE)
-
     def next_waiting_ms(self) -> int | None:
-        """The same among those that were never tried."""
+        """The earliest due time among the tasks that head their rule and key and were never
+        tried."""
         return self._instant(_NEXT_WAITING)
 
     def last_failed_ms(self) -> int | None:
@@ -151,7 +146,7 @@ class TaskReads(Statements):
 
     def keys_with_tasks(self, rule_uid: int, keys: Sequence[str]) -> set[str]:
         """Those of the keys that have a stored task of the rule."""
-        wanted = key_list(keys)
+        wanted = key_list(keys) if len(keys) > 1 else None
         if wanted is None:
             return {key for key in keys if self._run(_HAS_KEY, (rule_uid, key)).fetchone()}
         rows = self._run(_WITH_KEYS, (wanted, rule_uid)).fetchall()
@@ -249,11 +244,15 @@ class TaskWrites(TaskReads, Changing):
         """Forget finished tasks; the next queued one of each rule and key takes their place."""
         gone = self._run_tasks(_DELETE, [(task.id,) for task in tasks]).rowcount
         assert gone == len(tasks), "a finished task was not at the head of its key"
+        steps = OpenSteps(self._run)
+        queued = steps.drop(tasks)
+        if not queued:
+            return
         heads: dict[int, set[tuple[int, str]]] = {}
         for task in tasks:
-            heads.setdefault(task.rule_uid, set()).add((task.rule_uid, task.change.key))
-        promoted = {uid: self._run_tasks(_PROMOTE, of).rowcount for uid, of in heads.items()}
-        OpenSteps(self._run).drop(tasks, promoted)
+            if task.rule_uid in queued:
+                heads.setdefault(task.rule_uid, set()).add((task.rule_uid, task.change.key))
+        steps.promote({uid: self._run_tasks(_PROMOTE, of).rowcount for uid, of in heads.items()})
 
     def fail_tasks(self, failures: Sequence[Failure]) -> None:
         """``waiting`` or ``failed`` → ``failed``."""
