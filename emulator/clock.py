@@ -15,6 +15,7 @@ from typing import NamedTuple, Protocol, TypeAlias, assert_never
 
 FACTOR_MAX = 1_000_000.0  # a year in half a minute
 _FACTOR = re.compile(r"x([0-9]{1,7}(?:\.[0-9]{1,9})?)")
+INSTANT_MS_MAX = 253_402_300_799_999  # the end of the year 9999: no date is later
 _WAIT_S_MAX = 86_400.0  # a longer wait is several: timers do not take any number
 
 
@@ -97,7 +98,8 @@ class RealClock:
 class ScaledClock:
     """A clock that runs ``factor`` times as fast as the machine's, from ``start_ms`` on.
 
-    It counts the machine's steady time, so that setting the machine's clock does not move it.
+    It counts the machine's steady time, so that setting the machine's clock does not move it. It
+    stops at the end of the year 9999.
     """
 
     mode = ClockMode.SCALED
@@ -110,11 +112,11 @@ class ScaledClock:
     def now_ms(self) -> int:
         """The present instant: the start, and the time since then multiplied."""
         passed_ns = time.monotonic_ns() - self._began_ns
-        return self._start_ms + int(passed_ns * self.factor) // 1_000_000
+        return min(self._start_ms + int(passed_ns * self.factor) // 1_000_000, INSTANT_MS_MAX)
 
     async def wait(self, wake: asyncio.Event, until_ms: int | None) -> None:
         """Wait for the event, at most until this clock shows ``until_ms``."""
-        if until_ms is None:
+        if until_ms is None or until_ms > INSTANT_MS_MAX:
             await wake.wait()
             return
         while (left_ms := until_ms - self.now_ms()) > 0:
@@ -132,7 +134,7 @@ class VirtualClock:
     mode = ClockMode.VIRTUAL
 
     def __init__(self, start_ms: int) -> None:
-        self._now_ms = start_ms
+        self._now_ms = min(start_ms, INSTANT_MS_MAX)
         self._moved = asyncio.Event()
 
     def now_ms(self) -> int:
@@ -140,8 +142,11 @@ class VirtualClock:
         return self._now_ms
 
     def set(self, instant_ms: int) -> None:
-        """Jump to an instant, forwards or backwards, and wake everything that waits."""
-        self._now_ms = instant_ms
+        """Jump to an instant, forwards or backwards, and wake everything that waits.
+
+        Beyond the year 9999 there is nothing: the clock stops at its end.
+        """
+        self._now_ms = min(instant_ms, INSTANT_MS_MAX)
         self._moved.set()
         self._moved = asyncio.Event()
 

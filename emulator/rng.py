@@ -27,7 +27,14 @@ class SeededRng:
 
     def __init__(self, seed: int | None = None) -> None:
         entropy = int.from_bytes(os.urandom(16), "big") if seed is None else seed
+        self._seed = seed
         self._random = random.Random(entropy)  # noqa: S311 - names, not secrets
+
+    def go_on(self, start: int) -> None:
+        """Follow the seed's sequence of the ``start``-th start (from 1) on what is kept: names of
+        one start do not come again at the next. Without a seed nothing changes."""
+        if self._seed is not None and start > 1:
+            self._random.seed(f"{self._seed} {start}")
 
     def hex(self, digits: int) -> str:
         """``digits`` random lower-case hexadecimal digits."""

@@ -271,7 +271,8 @@ def reasons_page() -> str:
         "# Why a change is not replicated\n",
         NOTE,
         "`GET /_emulator/explain` and `GET /_emulator/replication/tasks` give these reasons with "
-        "the names of the case, `GET /_emulator/metrics` counts them.\n",
+        "the names of the case. `GET /_emulator/metrics` counts them, but for `link-down`: changes "
+        "wait for a link then, and nothing is refused.\n",
         "## Refused, and tried again\n",
         "The rule stays `doing`, later changes of the same key wait, other keys do not. Mend the "
         "cause: the next attempt goes through, or `POST /_emulator/replication/retry` makes it at "

@@ -17,7 +17,13 @@ from emulator.access.policy.cache import PolicyCache
 from emulator.access.replication_rights import OwnBucketPolicies
 from emulator.access.simulate import Question, Simulation, simulate
 from emulator.app.replicating import Given, build_replication
-from emulator.app.stores import keep_callback_key, keep_fingerprint, open_blobs, open_vault
+from emulator.app.stores import (
+    go_on_with_seed,
+    keep_callback_key,
+    keep_fingerprint,
+    open_blobs,
+    open_vault,
+)
 from emulator.app.world_files import read_world_file
 from emulator.clock import AdjustableClock, clock_choice
 from emulator.config import SettingError, Settings
@@ -52,6 +58,7 @@ from emulator.world.load import Loaded, load_world
 _LOG = logging.getLogger("ossemu")
 _BACKLOG = 1024
 _SHOWN_MAX = 20
+_AHEAD_MS_MAX = 60_000  # of the clock: what is newer was written by one that had been moved
 _BLOBS = "blobs"
 _CALLBACK_KEY = "callback-key.pem"
 _BASE_DOMAINS = ("localhost", "aliyuncs.com")
@@ -130,10 +137,12 @@ class App:
         app = cls(settings, AdjustableClock(clock.mode, factor=clock.factor))
         try:
             await keep_fingerprint(app._store, app._vault)
+            await go_on_with_seed(settings, app._store, app._rng)
             await app._listen()
             if settings.world:
                 await app.load_world(await read_world_file(settings.world), settings.world)
             app._world_loaded = True
+            app._warn_of_later_instants()
             for worker in app._workers:
                 app._own(worker.run(), worker.name)
             app._own(app._blobs.clean(), "clean-up")
@@ -141,6 +150,18 @@ class App:
             await app.stop()
             raise
         return app
+
+    def _warn_of_later_instants(self) -> None:
+        """What was planned on a clock that had been moved waits until this one is there."""
+        with self._store.read() as view:
+            newest_ms = view.newest_ms()
+        if newest_ms > self.clock.now_ms() + _AHEAD_MS_MAX:
+            _LOG.warning(
+                "the data folder was written until %s, which this clock has not reached: rules and"
+                " tasks of then wait for it; start with --clock virtual and POST"
+                " /_emulator/clock, or take another --data",
+                iso_date(newest_ms),
+            )
 
     def _make_workers(self) -> Workers:
         settings, store, clock = self.settings, self._store, self.clock

@@ -11,7 +11,7 @@ from emulator.config import MEMORY, Settings
 from emulator.domain.errors import StorageError
 from emulator.kms.object_keys import opens_none
 from emulator.kms.vault import Vault
-from emulator.rng import Rng
+from emulator.rng import Rng, SeededRng
 from emulator.storage.blobs import FileBlobStore
 from emulator.storage.memory import MemoryBlobStore
 from emulator.storage.root_key import RootKeyLost, open_root_key
@@ -44,6 +44,16 @@ def _open_vault(data: str, store: SqliteStore) -> Vault:
     if opens_none(vault, sealed):
         raise RootKeyLost(Path(data), "belongs to another folder")
     return vault
+
+
+async def go_on_with_seed(settings: Settings, store: SqliteStore, rng: SeededRng) -> None:
+    """Let no start on a data folder draw the names again that an earlier one drew and stored."""
+    if settings.seed is None or settings.data == MEMORY:
+        return
+    try:
+        rng.go_on(await store.write(lambda tx: tx.count_start()))
+    except StorageError as error:  # a full disk, say, which must not keep anybody from deleting
+        _LOG.warning("this start could not be counted, so names may be drawn again: %s", error)
 
 
 async def keep_fingerprint(store: SqliteStore, vault: Vault) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 from aiohttp import web
 
-from emulator.clock import FACTOR_MAX, ClockChoice, ClockMode, is_factor
+from emulator.clock import FACTOR_MAX, INSTANT_MS_MAX, ClockChoice, ClockMode, is_factor
 from emulator.control.audit import get_audit
 from emulator.control.json import ControlError, answer, error_answer, read_body, read_fields
 from emulator.control.metrics import get_metrics
@@ -30,8 +30,8 @@ from emulator.world.document import UnreadableWorld, WorldError
 
 PREFIX = "/_emulator/"
 _LOG = logging.getLogger("ossemu.control")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # counted from it no millisecond is rounded away
 _ADVANCE_S_MAX = 100 * 365 * 86_400
-_INSTANT_MS_MAX = 253_402_300_799_999  # the end of the year 9999
 _LINES_LOST = (
     "the body is a single line: curl -d takes line breaks out; use curl --data-binary @world.yaml"
 )
@@ -114,7 +114,7 @@ class ControlApi:
 
     def _clock_answer(self) -> web.Response:
         clock = self._emulator.clock
-        now = datetime.fromtimestamp(clock.now_ms() / 1000, UTC)
+        now = _EPOCH + timedelta(milliseconds=clock.now_ms())
         text = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         shown: dict[str, object] = {"mode": clock.mode, "now": text}
         if clock.mode is ClockMode.SCALED:
@@ -281,7 +281,7 @@ def _moved_ms(change: ClockChange, now_ms: int) -> int | None:
         if not 0 <= change.advance_s <= _ADVANCE_S_MAX:
             raise ControlError(400, f"advance_s must be between 0 and {_ADVANCE_S_MAX}")
         now_ms += round(change.advance_s * 1000)
-    if not 0 <= now_ms <= _INSTANT_MS_MAX:
+    if not 0 <= now_ms <= INSTANT_MS_MAX:
         raise ControlError(400, "the clock goes from 1970 to 9999")
     return now_ms
 

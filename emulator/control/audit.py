@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 from aiohttp import web
 
 from emulator.access.audit import Audit, AuditEntry, AuditFilter
 from emulator.control.json import ControlError, answer
+from emulator.control.query import read_limit, read_number, read_query
 
 _LIMIT, _LIMIT_MAX = 100, 1000
-_NUMBER_DIGITS_MAX = 18
 _DECISIONS = {"": None, "allow": True, "deny": False}
 _NAMES = (
     "account",
@@ -59,16 +58,11 @@ class AuditShown(msgspec.Struct, frozen=True):
 
 def get_audit(audit: Audit, request: web.BaseRequest) -> web.Response:
     """``GET audit``: the newest entries that fit, or with ``after`` the first ones after it."""
-    query = dict(parse_qsl(urlsplit(request.raw_path).query, keep_blank_values=True))
-    for name in query:
-        if name not in _NAMES:
-            raise ControlError(400, f"there is no filter {name!r}", f"filters: {', '.join(_NAMES)}")
+    query = read_query(request, _NAMES)
     decision = query.get("decision", "").lower()
     if decision not in _DECISIONS:
         raise ControlError(400, "decision must be allow or deny")
-    limit = _number(query, "limit", _LIMIT)
-    if not 1 <= limit <= _LIMIT_MAX:
-        raise ControlError(400, f"limit must be between 1 and {_LIMIT_MAX}")
+    limit = read_limit(query, _LIMIT, _LIMIT_MAX)
     wanted = AuditFilter(
         account=query.get("account", ""),
         principal=query.get("principal", ""),
@@ -78,7 +72,7 @@ def get_audit(audit: Audit, request: web.BaseRequest) -> web.Response:
         request_id=query.get("request-id", ""),
         allowed=_DECISIONS[decision],
     )
-    after_seq = _number(query, "after", 0) if "after" in query else None
+    after_seq = read_number(query, "after", 0) if "after" in query else None
     page = audit.page(wanted, after_seq, limit)
     is_cut = page.is_truncated and after_seq is not None
     return answer(
@@ -111,12 +105,3 @@ def _shown(entry: AuditEntry) -> EntryShown:
         statement=entry.statement,
         ec=entry.ec,
     )
-
-
-def _number(query: dict[str, str], name: str, default: int) -> int:
-    text = query.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) <= _NUMBER_DIGITS_MAX):
-        raise ControlError(400, f"{name} must be a number")
-    return int(text)

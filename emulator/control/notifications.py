@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 from aiohttp import web
 
 from emulator.control.json import ControlError, answer, read_fields
+from emulator.control.query import read_limit, read_number, read_query
 from emulator.domain.errors import NoSuchBucket
 from emulator.domain.events.desk import BucketRules, EventDesk
 from emulator.domain.events.model import DeliveryState, Event
 from emulator.domain.events.rules import MessageFormat, NotificationRule, RuleError
 
 _LIMIT, _LIMIT_MAX = 100, 1000
-_NUMBER_DIGITS_MAX = 18
 _HINT = "/_emulator/notifications?bucket=src-bucket"
 
 
@@ -94,7 +93,7 @@ async def put_notifications(
 
 def get_notifications(desk: EventDesk, request: web.BaseRequest) -> web.Response:
     """``GET notifications[?bucket=]``: the rules of a bucket, or of all that have some."""
-    bucket = _query(request).get("bucket", "")
+    bucket = read_query(request, ("bucket",)).get("bucket", "")
     try:
         found = [_shown(each) for each in desk.rules(bucket)]
     except NoSuchBucket as error:
@@ -114,12 +113,10 @@ async def delete_notifications(desk: EventDesk, request: web.BaseRequest) -> web
 
 def get_events(desk: EventDesk, request: web.BaseRequest) -> web.Response:
     """``GET events[?bucket=][&after=][&limit=]``: what was recorded, in order, page by page."""
-    query = _query(request)
+    query = read_query(request, ("bucket", "after", "limit"))
     bucket = query.get("bucket", "")
-    after_seq = _number(query, "after", 0)
-    limit = _number(query, "limit", _LIMIT)
-    if not 1 <= limit <= _LIMIT_MAX:
-        raise ControlError(400, f"limit must be between 1 and {_LIMIT_MAX}")
+    after_seq = read_number(query, "after", 0)
+    limit = read_limit(query, _LIMIT, _LIMIT_MAX)
     try:
         page = desk.events(bucket, after_seq, limit)
     except NoSuchBucket as error:
@@ -166,24 +163,11 @@ def _instant(at_ms: int) -> str:
     return text.replace("+00:00", "Z")
 
 
-def _query(request: web.BaseRequest) -> dict[str, str]:
-    return dict(parse_qsl(urlsplit(request.raw_path).query, keep_blank_values=True))
-
-
 def _bucket(request: web.BaseRequest) -> str:
-    bucket = _query(request).get("bucket", "")
+    bucket = read_query(request, ("bucket",)).get("bucket", "")
     if not bucket:
         raise ControlError(400, "bucket is needed", _HINT)
     return bucket
-
-
-def _number(query: dict[str, str], name: str, default: int) -> int:
-    text = query.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) <= _NUMBER_DIGITS_MAX):
-        raise ControlError(400, f"{name} must be a number")
-    return int(text)
 
 
 def _no_bucket(bucket: str) -> ControlError:

@@ -16,6 +16,8 @@ from emulator.domain.errors import StorageError, StorageFailed
 
 # Due times in a row at which ``settle`` brings nothing about: an end for a broken worker.
 _ADVANCES_IN_VAIN_MAX = 100_000
+# Due times of refused work, in a row, that brought nothing about: from then on only planned ones.
+_RETRIES_IN_VAIN_MAX = 1_000
 _STORAGE_RETRY_MS = 1_000
 
 
@@ -59,6 +61,11 @@ class Worker(Protocol):
         Only work of which there is an end: no periodic looking round, no retry that may be in
         vain for ever.
         """
+        ...
+
+    def next_retry_ms(self) -> int | None:
+        """When the first of the work that was tried in vain is due again, if that comes before
+        what is planned; ``None``: nobody moves a clock for it before all else is done."""
         ...
 
     def last_refused_ms(self) -> int | None:
@@ -123,6 +130,10 @@ class Background:
         """When a virtual clock may be moved to; see ``Worker``."""
         return self.next_due_ms()
 
+    def next_retry_ms(self) -> int | None:
+        """When the first of the work tried in vain is due again; see ``Worker``."""
+        return None
+
     def last_refused_ms(self) -> int | None:
         """When all work tried in vain is due once more; see ``Worker``."""
         return None
@@ -152,8 +163,10 @@ class Workers:
         """Carry out everything that is due; with a virtual clock to move, also what will be.
 
         The clock goes from planned time to planned time, over all workers, until nothing is left
-        but refused work, all of which was tried again in vain at the last step. Answers what each
-        worker brought about meanwhile, by its name.
+        but refused work. Before each of these steps and at the end everything refused is tried
+        when it is due next, and once more whenever that brought something about; later attempts
+        before the step are left out, so that a long time without plans costs no more than a short
+        one. Answers what each worker brought about meanwhile, by its name.
         """
         before = {worker.name: worker.done for worker in self._workers}
         await self._run_until_quiet()
@@ -173,24 +186,79 @@ class Workers:
 
     async def _run_what_comes(self, clock: VirtualClock) -> None:
         in_vain = 0
+        retries = _Retries(self._workers)
         while in_vain < _ADVANCES_IN_VAIN_MAX:
             now_ms = clock.now_ms()
             planned_ms = _earliest(worker.next_planned_ms() for worker in self._workers)
-            if planned_ms is not None:
-                clock.set(max(now_ms, planned_ms))
-                in_vain = 0 if await self._run_until_quiet() else in_vain + 1
+            retry_ms = retries.next_ms(now_ms, planned_ms)
+            if retry_ms is not None:
+                clock.set(retry_ms)
+                retries.tried(await self._run_until_quiet())
                 continue
-            refused = [worker.last_refused_ms() for worker in self._workers]
-            last_ms = max((instant for instant in refused if instant is not None), default=None)
-            if last_ms is None:
+            step_ms = retries.last_ms() if planned_ms is None else max(now_ms, planned_ms)
+            if step_ms is None or (planned_ms is None and step_ms <= now_ms):
                 return
-            clock.set(max(now_ms, last_ms))
-            in_vain = 0
-            if await self._run_until_quiet() == 0:
+            clock.set(step_ms)
+            if clock.now_ms() < step_ms:
+                return  # no clock goes that far
+            done = await self._run_until_quiet()
+            if planned_ms is None and not done:
                 return
+            in_vain = 0 if done else in_vain + 1
+            retries.begin()
 
     def _total_done(self) -> int:
         return sum(worker.done for worker in self._workers)
+
+
+class _Retries:
+    """Trying refused work between two steps of the clock: a round, in which each piece has a turn.
+
+    A round ends at the instant at which, when it began, the last piece was due; for each worker
+    its own. What brings something about begins another.
+    """
+
+    def __init__(self, workers: Sequence[Worker]) -> None:
+        self._workers = workers
+        self._ends: list[int | None] | None = None
+        self._in_vain = 0
+
+    def begin(self) -> None:
+        """The clock made a step: a new round."""
+        self._ends = None
+
+    def next_ms(self, now_ms: int, planned_ms: int | None) -> int | None:
+        """The next due time of this round that comes before what is planned."""
+        if self._in_vain >= _RETRIES_IN_VAIN_MAX:
+            return None
+        due = [worker.next_retry_ms() for worker in self._workers]
+        first_ms = _earliest(due)
+        if first_ms is None or (planned_ms is not None and first_ms >= planned_ms):
+            return None
+        ends = self._known_ends()
+        turns = (
+            due_ms
+            for due_ms, end_ms in zip(due, ends, strict=True)
+            if due_ms is not None and end_ms is not None and now_ms < due_ms <= end_ms
+        )
+        return _earliest(each for each in turns if planned_ms is None or each < planned_ms)
+
+    def tried(self, done: int) -> None:
+        """What was due at the last such time was tried, and ``done`` things came of it."""
+        if done:
+            self._in_vain = 0
+            self.begin()
+        else:
+            self._in_vain += 1
+
+    def last_ms(self) -> int | None:
+        """When everything that was refused when the round began has been due."""
+        return max((end_ms for end_ms in self._known_ends() if end_ms is not None), default=None)
+
+    def _known_ends(self) -> list[int | None]:
+        if self._ends is None:
+            self._ends = [worker.last_refused_ms() for worker in self._workers]
+        return self._ends
 
 
 def _earliest(instants: Iterable[int | None]) -> int | None:

@@ -63,16 +63,20 @@ class UploadApplier:
         source = source_upload(tx, change)
         if source is None:
             return Skip(SkipReason.UPLOAD_GONE)
-        if tx.upload(target.destination.id, change.key, change.upload_id) is not None:
+        there = tx.upload(target.destination.id, change.key, change.upload_id)
+        if there is not None and not self._is_left_over(there, source):
             return Skip(SkipReason.ALREADY_THERE)
         if not self._shares_content(source):
             return Skip(SkipReason.UPLOAD_NOT_SHARED)
+        encryption_json = self._encryption_json(source)
+        if there is not None:
+            drop_upload(tx, there)
         replica = msgspec.structs.replace(
             source,
             id=tx.next_seq(),
             bucket_id=target.destination.id,
             initiator_uid=target.owner_uid or source.initiator_uid,
-            encryption_json=self._encryption_json(source),
+            encryption_json=encryption_json,
             retention_json="",  # what the source is to be retained by does not bind the replica
             origin=Origin(target.rule.uid, change.seq, source.id, self._now_ms),
         )
@@ -85,7 +89,7 @@ class UploadApplier:
         if source is None or part is None:
             return Skip(SkipReason.UPLOAD_GONE if source is None else SkipReason.PART_REPLACED)
         replica = self._replica(change)
-        if replica is None:
+        if replica is None or self._is_left_over(replica, source):
             return Skip(SkipReason.NO_REPLICA_UPLOAD)
         there = self._tx.part(replica, part.number)
         if there is not None and _are_equal(there, part):
@@ -98,6 +102,16 @@ class UploadApplier:
     def _replica(self, change: Change) -> Upload | None:
         target = self._target
         return replica_in(self._tx, target.destination.id, target.rule.uid, change)
+
+    def _is_left_over(self, there: Upload, source: Upload) -> bool:
+        """Whether an upload is what the rule made of an earlier upload of the same id, as there
+        may be in a data folder of an emulator whose seed repeated ids."""
+        origin = there.origin
+        return (
+            origin is not None
+            and origin.rule_uid == self._target.rule.uid
+            and origin.source_seq != source.id
+        )
 
     def _shares_content(self, source: Upload) -> bool:
         """Whether the replica can share the content of the parts. Where it is to be encrypted and

@@ -43,13 +43,15 @@ def history_change(version: ObjectVersion, below: ObjectVersion | None) -> Chang
 class RuleBatch:
     """The changes of one rule that one transaction works on: decided, tried in order, or stored.
 
-    ``has_tasks``: the rule may have stored tasks.
+    ``has_tasks``: the rule may have stored tasks. ``has_promoted``: a finished one made room for
+    the next of its key.
     """
 
     def __init__(
         self, tx: ReplicationTx, rule: Rule, tools: Tools, now_ms: int, counts: Counts
     ) -> None:
         self.has_tasks = True
+        self.has_promoted = False
         self.tx = tx
         self.rule = rule
         self.now_ms = now_ms
@@ -164,7 +166,7 @@ class RuleBatch:
         """Write everything collected so far."""
         self._attempts.flush()
         if self._finished:
-            self.tx.finish_tasks(self._finished)
+            self.has_promoted |= self.tx.finish_tasks(self._finished)
             self._finished = []
         if self._failures:
             self.tx.fail_tasks(self._failures)

@@ -154,7 +154,7 @@ class ReplicationDesk:
             ):
                 if rule.uid != place.rule_uid:
                     place = _Place(rule.uid)
-                reading = TaskReading(view, rule, self._tools.settings)
+                reading = TaskReading(view, rule, self._tools.settings, self._tools.timing)
                 page_len = left if wanted.state is not None else min(left, limit - len(found))
                 page = view.task_page(
                     rule.uid, key=wanted.key, after=(place.key, place.task_id), limit=page_len

@@ -58,7 +58,8 @@ class RtcReport(msgspec.Struct, frozen=True, kw_only=True):
 
     ``objects`` are those written since it is in effect that have arrived, ``within`` of them in
     time, and ``within_share`` is ``within`` of them and the ones still missing; null of no
-    objects. ``latency`` is of all new objects since the rule was made. ``misses`` are the newest.
+    objects. ``latency`` is of ``objects`` too, and ``latency_of_all`` of all new objects since
+    the rule was made. ``misses`` are the newest.
     """
 
     rule: str
@@ -77,6 +78,7 @@ class RtcReport(msgspec.Struct, frozen=True, kw_only=True):
     gone: int
     still_missing: int
     latency: LatencyShown
+    latency_of_all: LatencyShown
     pending: Amount
     pending_is_cut: bool
     failed: Amount

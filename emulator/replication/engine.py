@@ -54,7 +54,8 @@ class Engine(Background):
     async def run_due(self, limit: int | None = None) -> Counts:
         """Carry out everything that is due now, in transactions of bounded length.
 
-        ``limit`` ends it early, after about so many changes.
+        ``limit`` ends it early, after about so many changes. What comes to be due meanwhile,
+        on a clock that runs by itself, is left for the next time.
         """
         async with self._running:
             counts = await self._run_due(limit)
@@ -87,7 +88,9 @@ class Engine(Background):
         counts: Counts | None = None
         in_vain = 0
         resealing = self._tools.keys.resealing
-        while (limit is None or counts is None or counts.handled < limit) and self._is_due():
+        # On a fast clock refused tasks are due again before all of them have been tried.
+        by_ms = self._clock.now_ms()
+        while (limit is None or counts is None or counts.handled < limit) and self._is_due(by_ms):
             done = await self._write_step()
             await resealing.prepare(self._store)
             self._refusals.say()
@@ -128,7 +131,7 @@ class Engine(Background):
     def next_due_ms(self) -> int | None:
         """The earliest instant at which something is due; in the past or now: at once."""
         with self._store.read() as view:
-            return self._next_due_ms(view)
+            return self._next_due_ms(view, self._clock.now_ms())
 
     def next_planned_ms(self) -> int | None:
         """The next due time that is not a mere retry."""
@@ -137,17 +140,23 @@ class Engine(Background):
             links_ms = self._tools.timing.links.next_ms(view, now_ms)
             return _next_planned_ms(view, now_ms, links_ms)
 
+    def next_retry_ms(self) -> int | None:
+        """The earliest due time of stored work, be it a mere retry."""
+        with self._store.read() as view:
+            rules = view.rule_instants()
+            return _earliest(rules.tasks_ms, rules.history_ms)
+
     def last_refused_ms(self) -> int | None:
         """When everything that was refused will have been due once more."""
         with self._store.read() as view:
             return _last_refused_ms(view)
 
-    def _is_due(self) -> bool:
+    def _is_due(self, by_ms: int) -> bool:
+        by_ms = min(by_ms, self._clock.now_ms())  # it may have been set back
         with self._store.read() as view:
-            return _is_past(self._next_due_ms(view), self._clock.now_ms())
+            return _is_past(self._next_due_ms(view, by_ms), by_ms)
 
-    def _next_due_ms(self, view: ReplicationView) -> int | None:
-        now_ms = self._clock.now_ms()
+    def _next_due_ms(self, view: ReplicationView, now_ms: int) -> int | None:
         links_ms = self._tools.timing.links.next_ms(view, now_ms)
         return _earliest(links_ms, _next_due_ms(view, now_ms))
 
@@ -163,19 +172,23 @@ class Engine(Background):
         if _is_past(lifecycle.moves_ms(instants), step.now_ms):
             lifecycle.move_rules(step)
             instants = tx.rule_instants()
-        if _is_past(instants.rtc_ms, step.now_ms):
-            look_at_rtc(step, self._tools)
         reads_history = _is_past(instants.history_ms, step.now_ms)
         # Neither a heap of refused tasks nor one busy rule may hold up the others.
         others = instants.unread or reads_history
         if has_run or _is_past(instants.tasks_ms, step.now_ms):
             try_due_tasks(step, max(1, step.left // 2) if others else max(1, step.left))
+        # After the tasks: what arrives at this very instant is not missing any more.
+        if _is_past(instants.rtc_ms, step.now_ms):
+            look_at_rtc(step, self._tools)
         if instants.unread:
             self._read_changes(step)
         if reads_history:
             self._read_history(step)
         self._refusals.note(tx, step.batches)
-        timing.links.stepped(tx, {batch.timing.lane for batch in step.batches}, step.now_ms)
+        lanes = {batch.timing.lane for batch in step.batches}
+        if any(batch.has_promoted for batch in step.batches):
+            lanes.update(tx.lanes())  # one kept from before the timing was changed
+        timing.links.stepped(tx, lanes, step.now_ms)
         return step.counts
 
     def _read_changes(self, step: Step) -> None:

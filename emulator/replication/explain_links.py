@@ -34,18 +34,26 @@ def with_link(
     lane = timing.of_rule(view, rule).lane if head is None or head.lane is None else head.lane
     if lane is None:
         return note
-    down_ms = timing.figures(view, lane).down_since_ms
-    if down_ms is not None:
-        return _down(note, f"{_words(lane)} is down since {iso_time(down_ms)}")
+    refusal = link_down(view, timing, lane)
+    if refusal is not None:
+        return _down(note, refusal)
     return note if head is None or head.lane is None else _waiting(view, timing, note, head, now_ms)
 
 
-def _down(note: RuleNote, said: str) -> RuleNote:
-    refusal = Refusal(
+def link_down(view: ReplicationView, timing: Timings, lane: str) -> Refusal | None:
+    """Why nothing passes a lane, if its link is down."""
+    down_ms = timing.figures(view, lane).down_since_ms
+    if down_ms is None:
+        return None
+    since = iso_time(down_ms)
+    return Refusal(
         reason=FailureReason.LINK_DOWN,
-        message=f"{said}; nothing passes it until it is up again.",
+        message=f"{_words(lane)} is down since {since}; nothing passes it until it is up again.",
         remedy=_REMEDY,
     )
+
+
+def _down(note: RuleNote, refusal: Refusal) -> RuleNote:
     words = refusal_sentences(refusal)
     if note.standing is Standing.FAILED:  # what refused it counts as well
         return msgspec.structs.replace(note, message=f"{note.message} {words}")

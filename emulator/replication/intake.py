@@ -27,6 +27,7 @@ class Step:
         self.left = tools.settings.batch_len
         self.has_tasks = True
         self._tools = tools
+        self.timing = tools.timing
         self.pages = pages
         self._batches: dict[int, RuleBatch] = {}
 

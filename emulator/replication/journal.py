@@ -12,7 +12,8 @@ from operator import attrgetter
 from typing import TypeVar
 
 from emulator.domain.model import Change, ChangeKind, ObjectVersion
-from emulator.replication.journal_ports import Ending, Miss, RtcRow, RtcStats, RuleStats
+from emulator.replication.journal_ports import Ending, Miss, RtcRow, RuleStats
+from emulator.replication.latency import Latency
 from emulator.replication.model import Effect, Refusal, RtcStatus, Rule, Skip, Task, Work
 from emulator.replication.outcomes import Outcome, OutcomeKind, OutcomeLog
 from emulator.replication.ports import ReplicationTx
@@ -54,7 +55,7 @@ class Journal:
         self._skips: list[Skip] = []
         self._refusals: list[Refusal] = []
         self._retries = 0
-        # new objects of rules with replication time control
+        # new objects of rules with replication time control that may be late
         self._late: list[tuple[Change, int, bool]] = []  # bytes, whether it was stored
         self._gone: list[Change] = []
         self._first_stored_ms: int | None = None
@@ -77,8 +78,9 @@ class Journal:
                 self._say(OutcomeKind.APPLIED, change, work.effect.value)
 
     def _watch_copy(self, change: Change, source: ObjectVersion) -> None:
-        if self._has_rtc and change.seq and change.at_ms < self._late_before_ms:
-            self._late.append((change, source.size_bytes, self.task is not None))
+        was_stored = self.task is not None
+        if self._has_rtc and change.seq and (was_stored or change.at_ms < self._late_before_ms):
+            self._late.append((change, source.size_bytes, was_stored))
         if self._log is not None:
             self._say(OutcomeKind.APPLIED, change, _COPY.value)
 
@@ -140,7 +142,7 @@ class Journal:
         if self._has_rtc and (self._copied or self._gone):
             row = self._tx.rtc(self._rule.uid)
             if row is not None and row.since_ms is not None:
-                self._flush_rtc(more.rtc, row, row.since_ms)
+                self._flush_rtc(more, row, row.since_ms)
         self._tx.add_rule_stats(self._rule.uid, self.destination_id or 0, more)
         applied = len(self._copied) + len(self._works)
         self._begin()
@@ -171,30 +173,54 @@ class Journal:
         if rule is not None and rule.history.done and not self._tx.has_open_history(rule.uid):
             self._tx.look_at_rtc(rule.uid, self._now_ms)
 
-    def _flush_rtc(self, rtc: RtcStats, row: RtcRow, since_ms: int) -> None:
-        """Count and note which objects came in time and which did not."""
+    def _flush_rtc(self, more: RuleStats, row: RtcRow, since_ms: int) -> None:
+        """Count and note which objects came in time and which did not.
+
+        What was noted as a miss is one, whatever the clock says when it ends.
+        """
+        rtc = more.rtc
         ended: list[tuple[int, Ending]] = []
         misses: list[Miss] = []
-        late = [each for each in self._late if each[0].at_ms >= since_ms]
-        arrived = sum(change.seq > 0 and change.at_ms >= since_ms for change, _ in self._copied)
-        rtc.objects += arrived
-        rtc.within += arrived - len(late)
+        late: list[tuple[Change, int, bool]] = []  # bytes, whether it was noted
+        for change, size_bytes, was_stored in self._late:
+            was_noted = was_stored and _is_noted(change, row, since_ms)
+            if was_noted or since_ms <= change.at_ms < self._late_before_ms:
+                late.append((change, size_bytes, was_noted))
+        arrived = [
+            change.at_ms
+            for change, _ in self._copied
+            if change.seq > 0 and change.at_ms >= since_ms
+        ]
+        rtc.objects += len(arrived)
+        rtc.within += len(arrived) - len(late)
         rtc.caught_up += len(late)
-        for change, size_bytes, was_stored in late:
-            if not was_stored or change.seq > row.checked_seq:
+        self._add_rtc_latency(more.rtc_latency, arrived, [change.at_ms for change, *_ in late])
+        for change, size_bytes, was_noted in late:
+            if not was_noted:
                 rtc.missed += 1
                 misses.append(self._miss(change, size_bytes))
             ended.append((change.seq, Ending.CAUGHT_UP))
             if self._log is not None:
                 self._say(OutcomeKind.CAUGHT_UP, change, _COPY.value)
         for change in self._gone:
-            if since_ms <= change.at_ms < self._late_before_ms and change.seq <= row.checked_seq:
+            if _is_noted(change, row, since_ms):
                 rtc.gone += 1
                 ended.append((change.seq, Ending.GONE))
         if misses:
             self._tx.insert_misses(self._rule.uid, misses, kept_max=MISSES_MAX)
         if ended:
             self._tx.end_misses(self._rule.uid, ended, self._now_ms)
+
+    def _add_rtc_latency(self, latency: Latency, arrived: list[int], late: list[int]) -> None:
+        """Add by the instants of writing. What was late took longer than the threshold, also if
+        the clock was set back before it came (inferred)."""
+        late_by = Counter(late)
+        for at_ms, objects in _counts(arrived).items() if arrived else ():
+            lag_ms, late_ones = max(self._now_ms - at_ms, 0), late_by[at_ms]
+            if late_ones:
+                latency.add(max(lag_ms, self._threshold_ms + 1), late_ones)
+            if objects > late_ones:
+                latency.add(lag_ms, objects - late_ones)
 
     def _may_be_late(self, change: Change) -> bool:
         return self._has_rtc and change.kind is ChangeKind.PUT and change.seq > 0
@@ -211,6 +237,12 @@ class Journal:
             at_ms=change.at_ms,
             missed_ms=change.at_ms + self._threshold_ms,
         )
+
+
+def _is_noted(change: Change, row: RtcRow, since_ms: int) -> bool:
+    """Whether a change that is stored as a task was noted as a miss."""
+    is_object = change.kind is ChangeKind.PUT
+    return is_object and change.at_ms >= since_ms and change.seq <= row.checked_seq
 
 
 def _counts(names: list[N]) -> dict[N, int]:

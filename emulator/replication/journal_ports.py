@@ -36,7 +36,8 @@ class RuleStats(msgspec.Struct, omit_defaults=True):
 
     ``objects`` are copies of new objects, ``history_objects`` of historical versions; ``works``
     counts what else was carried out by ``Effect``. ``retries`` are attempts of what was refused
-    before. ``latency`` is of new objects, from the client's change to the replica.
+    before. ``latency`` is of new objects, from the client's change to the replica; ``rtc_latency``
+    of those that ``rtc`` counts.
     """
 
     objects: int = 0
@@ -49,6 +50,7 @@ class RuleStats(msgspec.Struct, omit_defaults=True):
     refused: dict[str, int] = {}
     latency: Latency = msgspec.field(default_factory=Latency)
     rtc: RtcStats = msgspec.field(default_factory=RtcStats)
+    rtc_latency: Latency = msgspec.field(default_factory=Latency)
 
     @property
     def effects(self) -> dict[str, int]:

@@ -48,6 +48,7 @@ def _remove(step: Step, uid: int) -> bool:
     step.counts.forgotten += gone
     if gone == limit:
         return False
+    step.timing.drop_rule(tx, rule)
     tx.delete_rule(uid)
     step.counts.closed += 1
     return True

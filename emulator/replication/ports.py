@@ -269,8 +269,11 @@ class ReplicationTx(ReplicationView, MetaTx, KeyTx, JournalTx, LaneTx, Protocol)
         """Forget tasks of a rule that is about to go; how many."""
         ...
 
-    def finish_tasks(self, tasks: Sequence[Task]) -> None:
-        """Forget finished tasks; the next queued one of each rule and key takes their place."""
+    def finish_tasks(self, tasks: Sequence[Task]) -> bool:
+        """Forget finished tasks; the next queued one of each rule and key takes their place.
+
+        Whether any has.
+        """
         ...
 
     def fail_tasks(self, failures: Sequence[Failure]) -> None:

@@ -14,7 +14,7 @@ _MISSES_SHOWN_MAX = 100
 
 
 def rtc_report(view: ReplicationView, figures: RuleFigures, threshold_ms: int) -> RtcReport:
-    """The report of one rule; of a rule without time control there is its latency to tell."""
+    """The report of one rule; of a rule without time control ``latency_of_all`` is to tell."""
     rule, rtc = figures.rule, figures.stats.rtc
     row = view.rtc(rule.uid) or RtcRow(rule_uid=rule.uid, asked_ms=-1)
     return RtcReport(
@@ -33,7 +33,8 @@ def rtc_report(view: ReplicationView, figures: RuleFigures, threshold_ms: int) -
         caught_up=rtc.caught_up,
         gone=rtc.gone,
         still_missing=rtc.still_missing,
-        latency=latency_shown(figures.stats.latency),
+        latency=latency_shown(figures.stats.rtc_latency),
+        latency_of_all=latency_shown(figures.stats.latency),
         pending=Amount(figures.pending, figures.pending_bytes),
         pending_is_cut=figures.pending_is_cut,
         failed=Amount(figures.failed, figures.failed_bytes),
@@ -63,7 +64,9 @@ def _share(rtc: RtcStats) -> float | None:
 
 
 def _miss_shown(miss: Miss) -> MissShown:
-    late_ms = None if miss.ended_ms is None else miss.ended_ms - miss.missed_ms
+    late_ms = None
+    if miss.ended_ms is not None:
+        late_ms = max(miss.ended_ms - miss.missed_ms, 0)  # below: the clock was set back
     return MissShown(
         key=miss.key,
         version_id=miss.version_id,

@@ -5,12 +5,14 @@ from __future__ import annotations
 from emulator.domain.model import Bucket, Versioning
 from emulator.replication.decide import CompiledRule, Facts, compile_rule, decide
 from emulator.replication.desk_records import TaskShown
-from emulator.replication.explain_words import iso_time
-from emulator.replication.model import Rule, Skip, Task, TaskState, Work
+from emulator.replication.explain_links import link_down
+from emulator.replication.explain_words import iso_time, refusal_sentences
+from emulator.replication.model import Refusal, Rule, Skip, Task, TaskState, Work
 from emulator.replication.ports import ReplicationView
 from emulator.replication.reasons import REASONS
 from emulator.replication.settings import ReplicationSettings
 from emulator.replication.tasks import retry_delay_ms
+from emulator.replication.timing import Timings
 from emulator.replication.upload_facts import with_upload
 
 _PLANNED = 4
@@ -19,10 +21,15 @@ _PLANNED = 4
 class TaskReading:
     """Shows the tasks of one rule."""
 
-    def __init__(self, view: ReplicationView, rule: Rule, settings: ReplicationSettings) -> None:
+    def __init__(
+        self, view: ReplicationView, rule: Rule, settings: ReplicationSettings, timing: Timings
+    ) -> None:
         self._view = view
         self._rule = rule
         self._settings = settings
+        self._timing = timing
+        self._rule_lane = timing.of_rule(view, rule).lane
+        self._down: dict[str, Refusal | None] = {}
         self._source = view.bucket_by_id(rule.source_bucket_id)
         self._destination = view.bucket(rule.spec.destination_bucket)
         self._compiled: CompiledRule = compile_rule(rule.spec, settings)
@@ -30,8 +37,14 @@ class TaskReading:
     def shown(self, task: Task) -> TaskShown:
         """One task."""
         change, refusal = task.change, task.refusal
+        down = self._link_down(task)
+        message = "" if refusal is None else refusal.message
+        if refusal is None:
+            refusal, message = down, "" if down is None else down.message
+        elif down is not None:  # what refused it counts as well
+            message = f"{message} {refusal_sentences(down)}"
         outcome = None if self._source is None else self._outcome(self._source, task)
-        planned = planned_ms(task, self._settings)
+        planned = [] if down is not None else planned_ms(task, self._settings)
         return TaskShown(
             id=task.id,
             rule=self._rule.spec.rule_id,
@@ -46,7 +59,7 @@ class TaskReading:
             state=task.state,
             attempts=task.attempts,
             reason=None if refusal is None else refusal.reason,
-            message="" if refusal is None else refusal.message,
+            message=message,
             remedy="" if refusal is None else refusal.remedy or REASONS[refusal.reason].remedy,
             written=iso_time(change.at_ms),
             next_attempt=iso_time(planned[0]) if planned else None,
@@ -54,6 +67,15 @@ class TaskReading:
             bytes=task.size_bytes,
             link=task.lane,
         )
+
+    def _link_down(self, task: Task) -> Refusal | None:
+        """Why nothing passes the link of a task, if that is so."""
+        lane = self._rule_lane if task.lane is None else task.lane
+        if lane is None:
+            return None
+        if lane not in self._down:
+            self._down[lane] = link_down(self._view, self._timing, lane)
+        return self._down[lane]
 
     def _outcome(self, bucket: Bucket, task: Task) -> Work | Skip:
         view, change = self._view, task.change

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import oss2
@@ -101,3 +102,31 @@ def test_signatures_are_held_against_the_scaled_clock(scaled: EmulatorProcess) -
     with pytest.raises(oss2.exceptions.ServerError) as refusal:
         bucket.put_object("too-late", b"")
     assert refusal.value.code == "RequestTimeTooSkewed"
+
+
+def test_a_clock_stops_at_the_end_of_the_year_9999(scaled: EmulatorProcess) -> None:
+    last = "9999-12-31T23:59:59.999Z"
+    assert scaled.control("POST", "clock", {"factor": 1_000_000, "set": last})["now"] == last
+    assert scaled.control("GET", "clock")["now"] == last
+    scaled.control("POST", "settle", {})
+    scaled.control("POST", "clock", {"mode": "virtual"})
+    scaled.control("POST", "settle", {"advance": True})
+    assert scaled.control("GET", "clock") == {"mode": "virtual", "now": last}
+    assert scaled.control_status("POST", "clock", {"advance_s": 1})[0] == 400
+    assert scaled.errors() == ""
+
+
+def test_what_a_moved_clock_left_behind_is_told_at_the_start(tmp_path: Path) -> None:
+    with EmulatorProcess(data=tmp_path, settings=("oss.check_signing_time=false",)) as process:
+        oss2.Bucket(auth_of("a"), process.endpoint, "made-now").create_bucket()
+        ahead = process.control("POST", "clock", {"advance_s": 30 * 86_400})["now"]
+        process.stop()
+        process.start()  # nothing was written then
+        assert process.errors() == ""
+        process.control("POST", "clock", {"set": ahead})
+        oss2.Bucket(auth_of("a"), process.endpoint, "made-then").create_bucket()
+        process.stop()
+        process.start()
+        (line,) = process.errors().splitlines()
+        assert f"was written until {ahead[:19]}" in line
+        assert "/_emulator/clock" in line

@@ -146,3 +146,30 @@ def test_r62_neither_within_a_region_nor_where_there_is_none(lab: Lab) -> None:
         with pytest.raises(oss2.exceptions.ServerError) as caught:
             put_rtc(source, rule_id, "enabled")
         assert (caught.value.status, caught.value.code) == (400, code)
+
+
+def test_settle_tries_what_was_refused_before_it_goes_on_to_what_comes_later(lab: Lab) -> None:
+    source, target = pair(lab)
+    rights = (LIST, GET, PUT, DELETE)
+    role = lab.role([allow(rights, source)])
+    rule_id = lab.add_rule(
+        source, target, sync_role_name=role, is_enable_historical_object_replication=False
+    )
+    put_rtc(source, rule_id, "enabled")
+    lab.settle()
+    far, away = lab.create("far"), lab.create("away", region=SHANGHAI)
+    far_id = lab.add_rule(far, away)
+    lab.settle()
+    slow = {"bucket": far.bucket_name, "rule": far_id, "model": "link", "latency_s": 3600}
+    lab.server.control("PUT", "replication/timing", {"rules": [slow]})
+    try:
+        source.put_object("k", b"1")
+        lab.server.settle(advance=False)
+        far.put_object("slow", b"1")
+        lab.put_role(role, [allow(rights, source), allow(rights, target)])
+        lab.settle()
+    finally:
+        lab.server.control("PUT", "replication/timing", {"rules": []})
+    assert away.object_exists("slow")
+    found = report(lab, source)
+    assert (found["within"], found["missed"], found["latency"]["max_s"]) == (1, 0, 10.0)

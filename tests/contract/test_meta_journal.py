@@ -179,12 +179,14 @@ async def test_what_was_done_for_a_rule_adds_up(store: SqliteStore, rule: Rule) 
         refused={"link-down": 3},
         latency=Latency(1, 40, 40, {40: 1}),
         rtc=RtcStats(objects=1, within=1),
+        rtc_latency=Latency(1, 40, 40, {40: 1}),
     )
     second = RuleStats(
         history_objects=1,
         works={"copy-marker": 1, "update-version": 1},
         latency=Latency(2, 60, 30, {40: 1, 20: 1}),
         rtc=RtcStats(missed=2, caught_up=1, gone=1),
+        rtc_latency=Latency(1, 30, 30, {30: 1}),
     )
     for more in (first, second):
         await store.write(lambda tx, more=more: tx.add_rule_stats(rule.uid, 0, more))  # type: ignore[misc]
@@ -198,6 +200,7 @@ async def test_what_was_done_for_a_rule_adds_up(store: SqliteStore, rule: Rule) 
             refused={"link-down": 3},
             latency=Latency(3, 100, 40, {40: 2, 20: 1}),
             rtc=RtcStats(1, 1, 2, 1, 1),
+            rtc_latency=Latency(2, 70, 40, {40: 1, 30: 1}),
         )
         assert view.rule_stats(rule.uid).effects == {
             "copy-marker": 2, "update-version": 1, "copy-version": 2,
@@ -205,6 +208,8 @@ async def test_what_was_done_for_a_rule_adds_up(store: SqliteStore, rule: Rule) 
     await store.write(lambda tx: tx.forget_rtc_stats(rule.uid))
     with store.read() as view:
         assert view.rule_stats(rule.uid).rtc == RtcStats()
+        assert view.rule_stats(rule.uid).rtc_latency == Latency()
+        assert view.rule_stats(rule.uid).latency == Latency(3, 100, 40, {40: 2, 20: 1})
         assert view.rule_stats(rule.uid).retries == 2
 
 

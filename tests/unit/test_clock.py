@@ -8,11 +8,13 @@ import time
 import pytest
 
 from emulator.clock import (
+    INSTANT_MS_MAX,
     AdjustableClock,
     ClockChoice,
     ClockMode,
     RealClock,
     ScaledClock,
+    VirtualClock,
     clock_choice,
 )
 
@@ -107,3 +109,25 @@ async def test_who_waits_notices_the_exchange() -> None:
     waiting = asyncio.ensure_future(clock.wait(asyncio.Event(), START_MS + HOUR_MS))
     asyncio.get_running_loop().call_soon(clock.use, ClockMode.SCALED, 3600.0)
     await asyncio.wait_for(waiting, 5)
+
+
+def test_no_clock_goes_beyond_the_year_9999() -> None:
+    virtual = VirtualClock(INSTANT_MS_MAX + 1)
+    assert virtual.now_ms() == INSTANT_MS_MAX
+    virtual.set(START_MS)
+    virtual.advance(INSTANT_MS_MAX)
+    assert virtual.now_ms() == INSTANT_MS_MAX
+    scaled = ScaledClock(INSTANT_MS_MAX - 1, 1_000_000)
+    while scaled.now_ms() < INSTANT_MS_MAX:
+        pass
+    assert scaled.now_ms() == INSTANT_MS_MAX
+
+
+async def test_an_instant_that_no_clock_shows_is_waited_for_at_rest() -> None:
+    scaled = ScaledClock(INSTANT_MS_MAX, 1_000_000)
+    wake = asyncio.Event()
+    waiting = asyncio.ensure_future(scaled.wait(wake, INSTANT_MS_MAX + 1))
+    await asyncio.wait({waiting}, timeout=0.01)
+    assert not waiting.done()
+    wake.set()
+    await waiting

@@ -8,7 +8,7 @@ from emulator.domain import errors
 from emulator.domain.events import record_upload_event
 from emulator.domain.model import Bucket, ChangeKind, Extent, Versioning
 from emulator.domain.objects import Content, Moment, ObjectWrite, live_bucket
-from emulator.domain.ports import MetaTx, MetaView
+from emulator.domain.ports import MetaTx, MetaView, Rng
 from emulator.domain.uploads.records import PART_NUMBER_MAX, Part, Upload, UploadName
 
 _ID_DIGITS = 32
@@ -33,11 +33,12 @@ def initiate_upload(
         and tx.current_version(bucket.id, write.key) is not None
     ):
         raise errors.FileAlreadyExists
+    seq = tx.next_seq()
     upload = Upload(
-        id=tx.next_seq(),
+        id=seq,
         bucket_id=bucket.id,
         key=write.key,
-        upload_id=moment.rng.hex(_ID_DIGITS).upper(),
+        upload_id=_new_upload_id(seq, moment.rng),
         initiated_ms=moment.now_ms,
         initiator_uid=options.initiator_uid,
         storage_class=write.storage_class,
@@ -53,6 +54,14 @@ def initiate_upload(
         tx.append_upload_change(upload=upload, kind=ChangeKind.INITIATE, at_ms=moment.now_ms)
     record_upload_event(tx, bucket, moment, upload.key)
     return upload
+
+
+def _new_upload_id(seq: int, rng: Rng) -> str:
+    """32 upper-case hexadecimal digits (OSS InitiateMultipartUpload, samples; documented).
+
+    ``seq`` keeps them apart where a seeded source repeats itself.
+    """
+    return f"{int(rng.hex(_ID_DIGITS), 16) ^ seq:0{_ID_DIGITS}X}"
 
 
 def find_upload(view: MetaView, name: UploadName, *, ec: str = "") -> Upload:

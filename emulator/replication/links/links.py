@@ -172,8 +172,27 @@ class Links:
             self._is_stale = True
         return bool(due)
 
+    def catch_up(self, tx: ReplicationTx, now_ms: int, limit: int) -> bool:
+        """Let pass what passes by now, ``limit`` tasks at most; whether that was all."""
+        if not self._is_loaded:
+            self._load(tx, now_ms)
+        self._is_stale = True
+        for name in sorted(self._lanes):
+            limit -= self._run(tx, name, now_ms, limit)
+            if limit <= 0:
+                return False
+        return True
+
+    def drop(self, lane: str) -> None:
+        """A lane that nothing will wait for any more."""
+        self._lanes.pop(lane, None)
+        self._next_ms.pop(lane, None)
+
     def refigure(self, tx: ReplicationTx, now_ms: int, adopt: Callable[[], None]) -> None:
-        """Let pass what passes by now, then ``adopt`` other figures, which count from now on."""
+        """Let pass what passes by now, then ``adopt`` other figures, which count from now on.
+
+        Where much may pass, ``catch_up`` comes first, for this to be short.
+        """
         if not self._is_loaded:
             self._load(tx, now_ms)
         for name in sorted(self._lanes):

@@ -105,6 +105,7 @@ class TimingDesk:
         there; its figures count at once. Raises TimingError and NoSuchRule.
         """
         check(document, self._settings)
+        await self._catch_up()
 
         def work(tx: ReplicationTx) -> None:
             now_ms = self._clock.now_ms()
@@ -116,6 +117,17 @@ class TimingDesk:
         await self._engine.change(work)
         self._engine.wake()
         return self.timing()
+
+    async def _catch_up(self) -> None:
+        """Let pass what passes the links by now, in transactions of bounded length."""
+        now_ms, limit = self._clock.now_ms(), self._settings.batch_len
+
+        def work(tx: ReplicationTx) -> bool:
+            self._timings.refresh(tx, now_ms)
+            return self._timings.links.catch_up(tx, now_ms, limit)
+
+        while not await self._engine.change(work):
+            pass
 
     def transfers(self) -> TransfersShown:
         """What is on its way now."""

@@ -195,3 +195,14 @@ def stored(document: TimingDocument, before: StoredTiming, now_ms: int) -> Store
         is_still = was is not None and bool(was.down)
         down[name] = before.down_since_ms.get(name, now_ms) if is_still else now_ms
     return StoredTiming(document=document, down_since_ms=down)
+
+
+def without_rule(before: StoredTiming, bucket: str, rule_id: str) -> StoredTiming | None:
+    """What is kept without the entry of a rule; ``None``: it has none."""
+    name = rule_name(bucket, rule_id)
+    document = before.document
+    rules = tuple(each for each in document.rules if each.name != name)
+    if len(rules) == len(document.rules):
+        return None
+    down = {each: since for each, since in before.down_since_ms.items() if each != name}
+    return StoredTiming(document=msgspec.structs.replace(document, rules=rules), down_since_ms=down)

@@ -25,7 +25,7 @@ from emulator.replication.timing.models import (
     documented_start_ms,
 )
 from emulator.replication.timing.records import StoredTiming, pair_name
-from emulator.replication.timing.resolve import Resolved, Resolver
+from emulator.replication.timing.resolve import Resolved, Resolver, without_rule
 
 _RULE_LANE: Final = "rule "
 _FREE = LinkFigures()  # what was a link and is none any more: everything is through at once
@@ -75,6 +75,18 @@ class Timings:
         self.refresh(tx, now_ms)
         tx.put_timing_text(_encode(wanted).decode())
         self.refresh(tx, now_ms)
+
+    def drop_rule(self, tx: ReplicationTx, rule: Rule) -> None:
+        """A rule goes, without tasks: its entry goes with it, and its own link."""
+        source = tx.bucket_by_id(rule.source_bucket_id)
+        before = self.stored(tx).stored
+        wanted = None if source is None else without_rule(before, source.name, rule.spec.rule_id)
+        if wanted is not None:
+            text = _encode(wanted).decode()
+            tx.put_timing_text(text)
+            self._version = tx.timing_version()
+            self._adopt(text)  # no other link has other figures now
+        self.links.drop(f"{_RULE_LANE}{rule.uid}")
 
     def forget(self) -> None:
         """A transaction failed: what was taken over in it may not be stored."""

@@ -17,6 +17,9 @@ Mark: TypeAlias = "tuple[int, int, int]"  # see ``Changing.mark``
 
 _READ_SEQ = "SELECT value FROM counters WHERE name = 'seq'"
 _RESERVE_SEQ = "UPDATE counters SET value = ? WHERE name = 'seq'"
+_READ_STARTS = "SELECT value FROM counters WHERE name = 'starts'"
+_COUNT_START = """INSERT INTO counters (name, value) VALUES ('starts', 1)
+    ON CONFLICT (name) DO UPDATE SET value = value + 1"""
 
 _UNREAD_KEPT = 16_384
 SEQ_BLOCK = 10_000  # numbers reserved at once; what is left of a block is lost at the end
@@ -57,6 +60,12 @@ class Changing(Statements):
             self._reserved = self._seq + SEQ_BLOCK
             self._run(_RESERVE_SEQ, (self._reserved,))
         return self._seq
+
+    def count_start(self) -> int:
+        """Count one more start with a seed on what is kept; which it is, from 1 on."""
+        self._run(_COUNT_START, ())
+        (starts,) = cast(tuple[int], self._run(_READ_STARTS, ()).fetchone())
+        return starts
 
     def note_unread(self, bucket_id: int) -> None:
         """The readings of a bucket are marked as unread."""

@@ -12,6 +12,11 @@ _COUNTS = """
 SELECT (SELECT count(*) FROM accounts), (SELECT count(*) FROM buckets),
        (SELECT count(*) FROM roles), (SELECT count(*) FROM replication_rules)
 """
+_NEWEST = """
+SELECT max(ifnull((SELECT max(created_ms) FROM buckets), 0),
+           ifnull((SELECT max(created_ms) FROM replication_rules), 0),
+           ifnull((SELECT at_ms FROM changes ORDER BY seq DESC LIMIT 1), 0))
+"""
 _ROOT_KEYS = """
 SELECT access_key_id, secret FROM access_keys WHERE account_uid = ? AND user_name = ''
 ORDER BY access_key_id
@@ -25,6 +30,10 @@ class WorldReads(Statements):
     def world_counts(self) -> tuple[int, int, int, int]:
         """How many accounts, buckets, roles and rules there are."""
         return cast(tuple[int, int, int, int], self._run(_COUNTS, ()).fetchone())
+
+    def newest_ms(self) -> int:
+        """The newest instant among buckets, replication rules and the last change; 0 if none."""
+        return cast(tuple[int], self._run(_NEWEST, ()).fetchone())[0]
 
     def root_keys(self, account_uid: str) -> list[tuple[str, str]]:
         """The ids and secrets of an account's own access keys."""

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from emulator.clock import VirtualClock
+from emulator.clock import INSTANT_MS_MAX, VirtualClock
 from emulator.domain import workers as workers_module
 from emulator.domain.errors import StorageFailed, StorageFull
 from emulator.domain.workers import Background, Workers
@@ -42,6 +42,30 @@ class Counter(Background):
         return min(self.due_ms, default=None)
 
     def last_refused_ms(self) -> int | None:
+        return self.refused_ms
+
+
+class Refused(Counter):
+    """Tries one piece of work every ten milliseconds, in vain before ``from_ms``."""
+
+    def __init__(self, name: str, clock: VirtualClock, due_ms: int, from_ms: int) -> None:
+        super().__init__(name, clock)
+        self.refused_ms = due_ms
+        self.from_ms = from_ms
+        self.tried_ms: list[int] = []
+
+    async def _work(self) -> int:
+        now_ms = self._clock.now_ms()
+        if self.refused_ms is None or self.refused_ms > now_ms:
+            return 0
+        self.tried_ms.append(now_ms)
+        self.refused_ms = None if now_ms >= self.from_ms else now_ms + 10
+        return int(self.refused_ms is None)
+
+    def next_planned_ms(self) -> None:
+        """A retry is no plan."""
+
+    def next_retry_ms(self) -> int | None:
         return self.refused_ms
 
 
@@ -115,6 +139,51 @@ async def test_refused_work_is_tried_once_more_at_its_latest_time(clock: Virtual
     first.due_ms.append(START + 70)
     await Workers([first, second]).settle(clock)
     assert clock.now_ms() == START + 70
+
+
+async def test_refused_work_has_its_turn_before_the_clock_goes_on(clock: VirtualClock) -> None:
+    refused = Refused("a", clock, START + 2, from_ms=START + 2)
+    planned = Counter("b", clock, START + 3_600_000)
+    assert await Workers([refused, planned]).settle(clock) == {"a": 1, "b": 1}
+    assert refused.tried_ms == [START + 2]
+    assert clock.now_ms() == START + 3_600_000
+
+
+async def test_what_stays_refused_is_tried_once_before_each_step(clock: VirtualClock) -> None:
+    refused = Refused("a", clock, START + 2, from_ms=START + 10_000)
+    planned = Counter("b", clock, START + 1_000, START + 2_000)
+    assert await Workers([refused, planned]).settle(clock) == {"a": 0, "b": 2}
+    steps = [START + 2, START + 1_000, START + 1_010, START + 2_000, START + 2_010]
+    assert refused.tried_ms == steps
+    assert clock.now_ms() == START + 2_010
+
+
+async def test_what_one_retry_brings_about_gives_all_refused_work_another_turn(
+    clock: VirtualClock,
+) -> None:
+    first = Refused("a", clock, START + 4, from_ms=START + 14)
+    second = Refused("b", clock, START + 8, from_ms=START + 8)
+    planned = Counter("c", clock, START + 5_000)
+    assert await Workers([first, second, planned]).settle(clock) == {"a": 1, "b": 1, "c": 1}
+    assert (first.tried_ms, second.tried_ms) == ([START + 4, START + 14], [START + 8])
+
+
+async def test_retries_in_vain_come_to_an_end(
+    clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers_module, "_RETRIES_IN_VAIN_MAX", 2)
+    refused = Refused("a", clock, START + 2, from_ms=START + 10**9)
+    planned = Counter("b", clock, *(START + 1_000 * n for n in (1, 2, 3)))
+    await Workers([refused, planned]).settle(clock)
+    steps = (2, 1_000, 1_010, 2_000, 3_000, 3_010)
+    assert refused.tried_ms == [START + step for step in steps]
+
+
+async def test_settle_ends_where_clocks_end() -> None:
+    clock = VirtualClock(INSTANT_MS_MAX - 5)
+    worker = Counter("a", clock, INSTANT_MS_MAX, INSTANT_MS_MAX + 1)
+    assert await Workers([worker]).settle(clock) == {"a": 1}
+    assert clock.now_ms() == INSTANT_MS_MAX
 
 
 async def test_without_a_clock_only_what_is_due_is_done(clock: VirtualClock) -> None:

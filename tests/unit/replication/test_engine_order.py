@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from emulator.clock import VirtualClock
+from emulator.replication.engine import Engine
 from emulator.replication.model import FailureReason, TaskState
 from emulator.replication.settings import ReplicationSettings
 from tests.unit.replication.engine_world import (
@@ -188,8 +191,6 @@ async def test_backlog_of_failed_tasks_drains_after_repair() -> None:
 
 
 async def test_owner_task_works_when_woken_and_when_the_clock_moves() -> None:
-    import asyncio
-
     clock = VirtualClock(START_MS)
     world = World(settings=ReplicationSettings(start_delay_s=5), clock=clock)
     await world.bucket("src")
@@ -209,4 +210,25 @@ async def test_owner_task_works_when_woken_and_when_the_clock_moves() -> None:
     finally:
         owner.cancel()
         await asyncio.gather(owner, return_exceptions=True)
+    await world.store.close()
+
+
+class HastyClock(VirtualClock):
+    """Ten seconds pass between any two looks at it, as on a fast clock with much to do."""
+
+    def now_ms(self) -> int:
+        self.advance(10_000)
+        return self._now_ms
+
+
+async def test_what_comes_to_be_due_meanwhile_is_left_for_the_next_time() -> None:
+    world = World()
+    await make_cross_account(world, policy="")
+    await world.rule("src", "dst", sync_role=ROLE)
+    for number in range(10):
+        await world.put("src", f"k{number}")
+    await world.due()
+    hasty = Engine(world.store, HastyClock(START_MS + 60_000), world.engine._tools)
+    async with asyncio.timeout(10):
+        assert (await hasty.settle(None)).refused >= 10
     await world.store.close()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 
 import pytest
 
 from emulator.domain.model import Versioning
+from emulator.domain.uploads import parts
 from emulator.replication.explain import explain
 from emulator.replication.explain_records import RuleNote, Standing
 from emulator.replication.model import Effect, Rule, SkipReason, TagFilter
 from emulator.replication.settings import ReplicationSettings
+from emulator.rng import SeededRng
 from tests.unit.replication.engine_world import (
     ACCOUNT_B,
     ROLE,
@@ -323,6 +326,33 @@ async def test_a_destination_with_other_versioning_or_none_is_tried_again(
     world.clock.advance(60_000)
     await world.settle()
     assert world.uploads("dst") == world.uploads("src")
+
+
+async def test_an_upload_id_never_comes_again_though_chance_repeats_itself(
+    world: UploadWorld,
+) -> None:
+    await buckets(world)
+    made = set()
+    for _ in range(3):
+        world.rng = SeededRng(7)
+        made.add(await world.initiate("src", "key"))
+    assert len(made) == 3
+    assert all(re.fullmatch("[0-9A-F]{32}", each) for each in made)
+
+
+async def test_a_replica_left_over_from_an_upload_of_the_same_id_gives_way(
+    world: UploadWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "_new_upload_id", lambda seq, rng: "A" * 32)
+    await ruled(world, action="PUT")
+    for number, data in ((1, b"first"), (2, b"second")):
+        upload_id = await world.initiate("src", "key")
+        await world.part("src", "key", upload_id, number, data)
+        await world.settle()
+        assert world.uploads("dst") == world.uploads("src")
+        await world.abort("src", "key", upload_id)
+        await world.settle()
+    assert [list(each.parts) for each in world.uploads("dst")] == [[2]]  # PUT keeps it
 
 
 async def test_the_lag_counts_for_each_part_and_parts_stay_in_order() -> None:

@@ -9,6 +9,7 @@ from emulator.domain.model import Bucket, Change
 from emulator.replication import journal, rtc
 from emulator.replication.figures import rule_figures
 from emulator.replication.journal_ports import Ending, RtcStats
+from emulator.replication.latency import Latency
 from emulator.replication.model import RtcStatus, Rule
 from emulator.replication.outcomes import Outcome
 from emulator.replication.ports import ReplicationTx, ReplicationView
@@ -302,6 +303,56 @@ async def test_what_is_taken_in_late_and_carried_out_at_once_is_missed_and_caugh
     await world.due()
     assert counted(world, rule) == RtcStats(objects=1, missed=1, caught_up=1)
     assert misses(world, rule) == [("k", 600, 3600, Ending.CAUGHT_UP)]
+
+
+async def test_a_noted_one_is_caught_up_also_if_the_clock_was_set_back() -> None:
+    world = await world_with()
+    rule = await rule_with_rtc(world)
+    await world.put("src-bucket", "k")
+    gone = await world.put("src-bucket", "gone")
+    await goes_on(world, 700)
+    assert counted(world, rule) == RtcStats(missed=2)
+    world.clock.set(START_MS - HOUR_MS)
+    await world.role(BOTH)
+    await world.delete_version("src-bucket", "gone", gone.version_id)
+    now_ms = world.clock.now_ms()
+    await world.write(
+        lambda tx: tx.hasten_failed(rule.uid, now_ms, key=None, after_key="", limit=9)
+    )
+    await world.due()
+    assert counted(world, rule) == RtcStats(objects=1, missed=2, caught_up=1, gone=1)
+    assert {key: ending for key, _, _, ending in misses(world, rule)} == {
+        "k": Ending.CAUGHT_UP,
+        "gone": Ending.GONE,
+    }
+    with world.store.read() as view:
+        found = view.rule_stats(rule.uid)
+    assert (found.rtc_latency.within(THRESHOLD_MS), found.rtc_latency.max_ms) == (0, 600_001)
+
+
+async def test_the_latency_is_of_the_objects_that_count() -> None:
+    world = await world_with(msgspec.structs.replace(AT_ONCE, lag_s=5))
+    await world.role(BOTH)
+    rule = await world.rule("src-bucket", "dest-bucket", sync_role=ROLE)
+    await world.put("src-bucket", "before")
+    await goes_on(world, 5_000)
+    await switch_on(world, rule)
+    await goes_on(world, 5)
+    assert status(world, rule) is RtcStatus.ENABLED
+    with world.store.read() as view:
+        assert view.rule_stats(rule.uid).rtc_latency == Latency()
+    for key in ("a", "b"):
+        await world.put("src-bucket", key)
+    await goes_on(world, 10)
+    with world.store.read() as view:
+        found = view.rule_stats(rule.uid)
+    assert found.rtc == RtcStats(objects=2, within=2)
+    assert found.rtc_latency == Latency(2, 10_000, 5_000, {5_000: 2})
+    assert found.latency.objects == 3
+    await switch_on(world, rule)
+    with world.store.read() as view:
+        assert view.rule_stats(rule.uid).rtc_latency == Latency()
+        assert view.rule_stats(rule.uid).latency == found.latency
 
 
 async def test_history_deletions_and_what_was_written_before_do_not_count() -> None:

@@ -18,14 +18,18 @@ CREATE TABLE replication_stats (
     rtc_missed      INTEGER NOT NULL,
     rtc_caught_up   INTEGER NOT NULL,
     rtc_gone        INTEGER NOT NULL,
+    rtc_lag_sum_ms  INTEGER NOT NULL,
+    rtc_lag_max_ms  INTEGER NOT NULL,
     PRIMARY KEY (rule_uid, destination_id)
 ) WITHOUT ROWID;
 
+-- Of all new objects, and once more (rtc = 1) of those under replication time control.
 CREATE TABLE replication_latency (
     rule_uid INTEGER NOT NULL,
+    rtc      INTEGER NOT NULL,
     bound_ms INTEGER NOT NULL,
     objects  INTEGER NOT NULL,
-    PRIMARY KEY (rule_uid, bound_ms)
+    PRIMARY KEY (rule_uid, rtc, bound_ms)
 ) WITHOUT ROWID;
 
 -- What else was done, skipped and refused.

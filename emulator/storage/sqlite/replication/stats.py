@@ -31,21 +31,26 @@ def _each(names: str, form: str) -> str:
 
 
 _NUMBERS = """objects, objects_bytes, history_objects, history_bytes, retries, lag_sum_ms,
-    rtc_objects, rtc_within, rtc_missed, rtc_caught_up, rtc_gone"""
-_STATS = f"""SELECT max(lag_max_ms), {_each(_NUMBERS, "sum({0})")} FROM replication_stats
-    WHERE rule_uid = ?"""  # noqa: S608 - constants only
-_LATENCY = "SELECT bound_ms, objects FROM replication_latency WHERE rule_uid = ?"
+    rtc_lag_sum_ms, rtc_objects, rtc_within, rtc_missed, rtc_caught_up, rtc_gone"""
+_STATS = f"""SELECT max(lag_max_ms), max(rtc_lag_max_ms), {_each(_NUMBERS, "sum({0})")}
+    FROM replication_stats WHERE rule_uid = ?"""  # noqa: S608 - constants only
+_LATENCY = "SELECT rtc, bound_ms, objects FROM replication_latency WHERE rule_uid = ?"
 _COUNTS = "SELECT noun, name, count FROM replication_counts WHERE rule_uid = ?"
-_ADD_STATS = f"""INSERT INTO replication_stats (rule_uid, destination_id, lag_max_ms, {_NUMBERS})
-    VALUES (?, ?, ?, {_each(_NUMBERS, "?")}) ON CONFLICT (rule_uid, destination_id) DO UPDATE SET
+_ADD_STATS = f"""INSERT INTO replication_stats
+    (rule_uid, destination_id, lag_max_ms, rtc_lag_max_ms, {_NUMBERS})
+    VALUES (?, ?, ?, ?, {_each(_NUMBERS, "?")})
+    ON CONFLICT (rule_uid, destination_id) DO UPDATE SET
     lag_max_ms = max(lag_max_ms, excluded.lag_max_ms),
+    rtc_lag_max_ms = max(rtc_lag_max_ms, excluded.rtc_lag_max_ms),
     {_each(_NUMBERS, "{0} = {0} + excluded.{0}")}"""  # noqa: S608 - constants only
-_ADD_LATENCY = """INSERT INTO replication_latency (rule_uid, bound_ms, objects) VALUES (?, ?, ?)
-    ON CONFLICT (rule_uid, bound_ms) DO UPDATE SET objects = objects + excluded.objects"""
+_ADD_LATENCY = """INSERT INTO replication_latency (rule_uid, rtc, bound_ms, objects)
+    VALUES (?, ?, ?, ?)
+    ON CONFLICT (rule_uid, rtc, bound_ms) DO UPDATE SET objects = objects + excluded.objects"""
 _ADD_COUNT = """INSERT INTO replication_counts (rule_uid, noun, name, count) VALUES (?, ?, ?, ?)
     ON CONFLICT (rule_uid, noun, name) DO UPDATE SET count = count + excluded.count"""
 _FORGET_RTC = """UPDATE replication_stats SET rtc_objects = 0, rtc_within = 0, rtc_missed = 0,
-    rtc_caught_up = 0, rtc_gone = 0 WHERE rule_uid = ?"""
+    rtc_caught_up = 0, rtc_gone = 0, rtc_lag_sum_ms = 0, rtc_lag_max_ms = 0 WHERE rule_uid = ?"""
+_FORGET_RTC_LATENCY = "DELETE FROM replication_latency WHERE rule_uid = ? AND rtc = 1"
 _RULE_COUNT = "SELECT count(*) FROM replication_rules"
 _UIDS = "SELECT uid FROM replication_rules WHERE uid > ? ORDER BY uid LIMIT ?"
 _OPEN_HISTORY = "SELECT 1 FROM replication_open WHERE rule_uid = ? AND history > 0"
@@ -123,9 +128,12 @@ class JournalReads(RuleReads):
     def rule_stats(self, uid: int) -> RuleStats:
         """What was done for a rule."""
         row = self._run(_STATS, (uid,)).fetchone()
-        lag_max, *numbers = (each or 0 for each in cast("tuple[int | None, ...]", row))
-        objects, size, history, history_size, retries, lag_sum, *rtc = numbers
-        latency = dict(cast(list[tuple[int, int]], self._run(_LATENCY, (uid,)).fetchall()))
+        lag_max, rtc_max, *numbers = (each or 0 for each in cast("tuple[int | None, ...]", row))
+        objects, size, history, history_size, retries, lag_sum, rtc_sum, *rtc = numbers
+        latency: tuple[dict[int, int], dict[int, int]] = ({}, {})
+        bounds = cast(list[tuple[int, int, int]], self._run(_LATENCY, (uid,)).fetchall())
+        for is_rtc, bound_ms, count in bounds:
+            latency[is_rtc][bound_ms] = count
         counts: dict[str, dict[str, int]] = {_EFFECT: {}, _SKIPPED: {}, _REFUSED: {}}
         rows = cast(list[tuple[str, str, int]], self._run(_COUNTS, (uid,)).fetchall())
         for noun, name, count in rows:
@@ -139,8 +147,9 @@ class JournalReads(RuleReads):
             works=counts[_EFFECT],
             skipped=counts[_SKIPPED],
             refused=counts[_REFUSED],
-            latency=Latency(sum(latency.values()), lag_sum, lag_max, latency),
+            latency=Latency(sum(latency[0].values()), lag_sum, lag_max, latency[0]),
             rtc=RtcStats(*rtc),
+            rtc_latency=Latency(sum(latency[1].values()), rtc_sum, rtc_max, latency[1]),
         )
 
     def rules_after(self, uid: int, *, limit: int, source_bucket_id: int | None) -> list[Rule]:
@@ -249,19 +258,21 @@ class JournalWrites(JournalReads, Changing):
 
     def add_rule_stats(self, uid: int, destination_id: int, more: RuleStats) -> None:
         """Add what was done for a rule, its copies to a bucket."""
-        latency, rtc = more.latency, more.rtc
+        latency, rtc, rtc_latency = more.latency, more.rtc, more.rtc_latency
         self._run(
             _ADD_STATS,
             (
                 uid,
                 destination_id,
                 latency.max_ms,
+                rtc_latency.max_ms,
                 more.objects,
                 more.objects_bytes,
                 more.history_objects,
                 more.history_bytes,
                 more.retries,
                 latency.sum_ms,
+                rtc_latency.sum_ms,
                 rtc.objects,
                 rtc.within,
                 rtc.missed,
@@ -269,8 +280,9 @@ class JournalWrites(JournalReads, Changing):
                 rtc.gone,
             ),
         )
-        for bound_ms, objects in latency.counts.items():
-            self._run(_ADD_LATENCY, (uid, bound_ms, objects))
+        for is_rtc, of in enumerate((latency, rtc_latency)):
+            for bound_ms, objects in of.counts.items():
+                self._run(_ADD_LATENCY, (uid, is_rtc, bound_ms, objects))
         for noun, counts in (
             (_EFFECT, more.works), (_SKIPPED, more.skipped), (_REFUSED, more.refused),
         ):  # fmt: skip
@@ -280,6 +292,7 @@ class JournalWrites(JournalReads, Changing):
     def forget_rtc_stats(self, uid: int) -> None:
         """Count the objects under the time control of a rule from 0."""
         self._run(_FORGET_RTC, (uid,))
+        self._run(_FORGET_RTC_LATENCY, (uid,))
 
     def hasten_failed(
         self, rule_uid: int, now_ms: int, *, key: str | None, after_key: str, limit: int

@@ -240,19 +240,24 @@ class TaskWrites(TaskReads, Changing):
         OpenSteps(self._run).drop_rows(rule_uid, cast(list[tuple[str, int, int]], rows))
         return len(rows)
 
-    def finish_tasks(self, tasks: Sequence[Task]) -> None:
-        """Forget finished tasks; the next queued one of each rule and key takes their place."""
+    def finish_tasks(self, tasks: Sequence[Task]) -> bool:
+        """Forget finished tasks; the next queued one of each rule and key takes their place.
+
+        Whether any has.
+        """
         gone = self._run_tasks(_DELETE, [(task.id,) for task in tasks]).rowcount
         assert gone == len(tasks), "a finished task was not at the head of its key"
         steps = OpenSteps(self._run)
         queued = steps.drop(tasks)
         if not queued:
-            return
+            return False
         heads: dict[int, set[tuple[int, str]]] = {}
         for task in tasks:
             if task.rule_uid in queued:
                 heads.setdefault(task.rule_uid, set()).add((task.rule_uid, task.change.key))
-        steps.promote({uid: self._run_tasks(_PROMOTE, of).rowcount for uid, of in heads.items()})
+        promoted = {uid: self._run_tasks(_PROMOTE, of).rowcount for uid, of in heads.items()}
+        steps.promote(promoted)
+        return any(promoted.values())
 
     def fail_tasks(self, failures: Sequence[Failure]) -> None:
         """``waiting`` or ``failed`` → ``failed``."""
