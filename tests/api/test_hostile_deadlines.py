@@ -194,7 +194,9 @@ def test_a_client_that_reads_slowly_gets_everything(attacker: Attacker) -> None:
 def test_a_client_that_leaves_lets_go_of_the_file(
     attacker: Attacker, server: EmulatorProcess, data_folder: Path
 ) -> None:
+    others = _blob_files(data_folder)  # of other tests' objects: the server is shared
     attacker.ok(Call("PUT", "public", "left", body=bytes(4 << 20)))
+    assert len(_blob_files(data_folder) - others) == 1
     process = psutil.Process(server.pid)
     for _ in range(8):
         with attacker.line() as line:
@@ -206,9 +208,13 @@ def test_a_client_that_leaves_lets_go_of_the_file(
         server.control("GET", "health/live")
     assert _blobs_open(process, data_folder) == []
     attacker.ok(Call("DELETE", "public", "left"))
-    while any(path.is_file() for path in (data_folder / "blobs").rglob("*")):
+    while _blob_files(data_folder) - others:
         server.control("GET", "health/live")
         assert time.monotonic() < deadline, "the blob of a deleted object stays on disk"
+
+
+def _blob_files(data_folder: Path) -> set[Path]:
+    return {path for path in (data_folder / "blobs").rglob("*") if path.is_file()}
 
 
 def _blobs_open(process: psutil.Process, data_folder: Path) -> list[str]:
