@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -20,7 +21,6 @@ from tests.support.rpc import (
     call_v1,
     call_v3,
     fresh_nonce,
-    now_text,
     send,
     v1_parameters,
 )
@@ -126,6 +126,12 @@ def test_b07_the_message_carries_the_text_that_was_signed(world: World) -> None:
     assert caught.value.code == "InvalidAccessKeySecret"
 
 
+def server_text(server: EmulatorProcess, offset_s: float) -> str:
+    """An instant as the server's clock goes, which stands still while the machine's goes on."""
+    now = datetime.fromisoformat(server.control("GET", "clock")["now"])
+    return (now + timedelta(seconds=offset_s)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 @pytest.mark.parametrize(
     ("date", "wanted"),
     [
@@ -135,7 +141,7 @@ def test_b07_the_message_carries_the_text_that_was_signed(world: World) -> None:
     ],
 )
 def test_b08_dates(server: EmulatorProcess, date: float | str, wanted: str) -> None:
-    text = date if isinstance(date, str) else now_text(date)
+    text = date if isinstance(date, str) else server_text(server, date)
     v1 = call_v1(server, ROOT_A, "sts", "GetCallerIdentity", Timestamp=text)
     v3 = call_v3(server, ROOT_A, "sts", "GetCallerIdentity", headers={"x-acs-date": text})
     assert code(v1) == code(v3) == (400, wanted)
