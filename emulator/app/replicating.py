@@ -62,8 +62,8 @@ def build_replication(settings: Settings, given: Given) -> Replicating:
         rng=rng,
         role_check=lambda uid, role: rights.role_refusal(uid, role, clock.now_ms()),
         progress_of=progress_of,
+        timing=timing,
     )
-    service.timing = timing
     return Replicating(engine, service, ReplicationDesk(store, clock, tools, engine))
 
 

@@ -50,11 +50,6 @@ def area_of(region: str) -> Area:
     return Area.MAINLAND if region in _regions().mainland else Area.OVERSEAS
 
 
-def is_mainland(region: str) -> bool:
-    """Whether a region lies in the Chinese mainland; Hong Kong does not (observed)."""
-    return region in _regions().mainland
-
-
 def crosses_border(source: str, destination: str) -> bool:
     """Whether replication between two regions needs transfer acceleration (documented)."""
     return area_of(source) is not area_of(destination)

@@ -131,11 +131,6 @@ def overlapping(prefixes: Iterable[str]) -> tuple[str, str] | None:
     )
 
 
-def matches_prefix(prefixes: tuple[str, ...], key: str) -> bool:
-    """Whether a key is inside the rule: it starts with a prefix, or there are none."""
-    return not prefixes or key.startswith(prefixes)
-
-
 def _check_target_names(requested: RequestedRule) -> None:
     if len(requested.rule_id) > _RULE_ID_CHARS_MAX or not requested.rule_id.isprintable():
         raise errors.InvalidArgument(

@@ -74,7 +74,7 @@ ProgressOf = Callable[[ReplicationView, Rule, int], Progress]
 class ReplicationService:
     """Rules as users see and change them. Carrying them out is the engine's."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it is put together from
         self,
         store: ReplicationStore,
         settings: ReplicationSettings,
@@ -83,6 +83,7 @@ class ReplicationService:
         rng: Rng,
         role_check: RoleCheck,
         progress_of: ProgressOf,
+        timing: Timings,
     ) -> None:
         self.settings = settings
         self._store = store
@@ -90,7 +91,7 @@ class ReplicationService:
         self._rng = rng
         self._role_check = role_check
         self._progress_of = progress_of
-        self.timing = Timings(settings)  # another one in its place, before the first rule
+        self._timing = timing
 
     async def add_rule(self, bucket: Bucket, requested: Sequence[RequestedRule]) -> Rule:
         """Store a new rule of ``bucket`` (OSS PutBucketReplication; documented).
@@ -115,7 +116,7 @@ class ReplicationService:
                     source_bucket_id=source.id,
                     spec=spec,
                     created_ms=now_ms,
-                    starts_ms=now_ms + self.timing.start_delay_ms(tx, source, spec),
+                    starts_ms=now_ms + self._timing.start_delay_ms(tx, source, spec),
                     cursor_seq=tx.last_change_seq(),
                     bound_seq=tx.next_seq(),
                 )

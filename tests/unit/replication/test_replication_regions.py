@@ -11,7 +11,6 @@ from emulator.replication.regions import (
     Area,
     area_of,
     crosses_border,
-    is_mainland,
     known_regions,
     lacks_tag_filters,
     locations_for,
@@ -63,13 +62,13 @@ def test_every_answer_is_consistent(source: str) -> None:
 
 @pytest.mark.parametrize("region", ["cn-chengdu", "cn-zhangjiakou", "cn-qingdao", "cn-wuhan-lr"])
 def test_mainland_regions(region: str) -> None:
-    assert is_mainland(region)
+    assert area_of(region) is Area.MAINLAND
     assert region in known_regions()
 
 
 @pytest.mark.parametrize("region", ["cn-hongkong", "ap-south-1", "na-south-1"])
 def test_regions_abroad(region: str) -> None:
-    assert not is_mainland(region)
+    assert area_of(region) is Area.OVERSEAS
     assert region in known_regions()
 
 

@@ -22,7 +22,6 @@ from emulator.replication.model import (
 from emulator.replication.rules import (
     RequestedRule,
     RuleFacts,
-    matches_prefix,
     only_rule,
     overlapping,
     validate_rule,
@@ -576,9 +575,3 @@ def test_overlap_is_found_exactly_where_one_begins_another(prefixes: list[str]) 
     assert (found is not None) is expected
     if found is not None:
         assert found[1].startswith(found[0])
-
-
-@given(st.lists(_TEXT, max_size=4), _TEXT)
-def test_r29_a_key_matches_when_it_starts_with_a_prefix(prefixes: list[str], key: str) -> None:
-    expected = not prefixes or any(key[: len(prefix)] == prefix for prefix in prefixes)
-    assert matches_prefix(tuple(prefixes), key) is expected

@@ -24,6 +24,7 @@ from emulator.replication.ports import ReplicationView
 from emulator.replication.rules import RequestedRule
 from emulator.replication.service import DeleteOutcome, ReplicationService
 from emulator.replication.settings import ReplicationSettings
+from emulator.replication.timing import Timings
 from emulator.rng import SeededRng
 from emulator.storage.sqlite.store import SqliteStore
 
@@ -52,13 +53,15 @@ class World:
     def __init__(self, store: SqliteStore, **settings: Any) -> None:
         self.store = store
         self.clock = VirtualClock(_NOW_MS)
+        wanted = ReplicationSettings(**settings)
         self.service = ReplicationService(
             store,
-            ReplicationSettings(**settings),
+            wanted,
             clock=self.clock,
             rng=SeededRng(1),
             role_check=_role_check,
             progress_of=_progress_of,
+            timing=Timings(wanted),
         )
 
     async def bucket(self, name: str, region: str, owner_uid: str = _A) -> Bucket:

@@ -7,7 +7,10 @@ import asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from emulator.domain.model import Change, ChangeKind, Versioning
+from emulator.replication.decide import Facts, compile_rule, decide
 from emulator.replication.matching import RuleIndex
+from emulator.replication.model import RuleSpec, Work
 from emulator.replication.settings import ReplicationSettings
 from tests.unit.replication.engine_world import World
 
@@ -33,6 +36,36 @@ def test_index_finds_what_asking_every_rule_finds(
     nested = [prefix + "b" for prefixes in rules.values() for prefix in prefixes]
     for key in [*keys, *nested, *(prefix for each in rules.values() for prefix in each)]:
         assert list(index.matching(key)) == naive(rules, key)
+
+
+@given(st.lists(TEXTS, max_size=4), TEXTS)
+def test_r29_a_key_matches_when_it_starts_with_a_prefix(prefixes: list[str], key: str) -> None:
+    expected = not prefixes or any(key[: len(prefix)] == prefix for prefix in prefixes)
+    assert bool(RuleIndex({1: prefixes}).matching(key)) is expected
+    rule = compile_rule(
+        RuleSpec(
+            rule_id="r",
+            destination_bucket="dst",
+            destination_location="oss-cn-shanghai",
+            prefixes=tuple(prefixes),
+        ),
+        ReplicationSettings(),
+    )
+    change = Change(
+        seq=1,
+        bucket_id=1,
+        key=key,
+        kind=ChangeKind.DELETE,
+        version_id="null",
+        version_seq=0,
+        at_ms=0,
+    )
+    facts = Facts(
+        source=None,
+        source_versioning=Versioning.NEVER,
+        destination_versioning=Versioning.NEVER,
+    )
+    assert isinstance(decide(rule, change, facts), Work) is expected
 
 
 def test_deeply_nested_prefixes_are_all_found() -> None:
